@@ -1,0 +1,134 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// GRDB asks the linker for `-lsqlite3`. The script in this folder answers that with SQLCipher, so that one
+// SQLite, the encrypting one, is loaded. It has to come first on the link path: no system library below may
+// use `pkgConfig:`, which would put the system's own folder before it.
+let sqlcipherLinking: [LinkerSetting] = [
+  .unsafeFlags(["-L\(Context.packageDirectory)/Linking"])
+]
+
+#if arch(arm64)
+  let multiarch = "aarch64-linux-gnu"
+#else
+  let multiarch = "x86_64-linux-gnu"
+#endif
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func floor(
+  _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil
+) -> Target {
+  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil
+) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: dependencies, resources: resources,
+    swiftSettings: strict, linkerSettings: sqlcipherLinking)
+}
+
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+let package = Package(
+  name: "osaurus-host",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "osaurus-host", targets: ["osaurus-host"]),
+    .library(name: "SecureChannel", targets: ["SecureChannel"]),
+    .library(name: "Identity", targets: ["Identity"]),
+    .library(name: "Connector", targets: ["Connector"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: [
+    // Floor 0: C, and nothing but C.
+    .target(name: "CSodium", linkerSettings: [.linkedLibrary("sodium")]),
+    .target(name: "CSecp256k1", linkerSettings: [.linkedLibrary("secp256k1")]),
+    .target(name: "CSQLCipher", linkerSettings: [.linkedLibrary("sqlcipher")]),
+    .target(
+      name: "CSecretService",
+      cSettings: [
+        .unsafeFlags([
+          "-I/usr/include/libsecret-1", "-I/usr/include/glib-2.0",
+          "-I/usr/lib/\(multiarch)/glib-2.0/include",
+        ])
+      ],
+      linkerSettings: ["secret-1", "gio-2.0", "gobject-2.0", "glib-2.0"].map { .linkedLibrary($0) }),
+
+    floor("SecretMemory", ["CSodium"]),
+    floor("Identity", ["SecretMemory", "CSecp256k1", crypto]),
+    floor("SecureChannel", ["Identity", "SecretMemory", crypto, nioCore]),
+    floor("Keyring", ["SecretMemory", "CSecretService", systemPackage]),
+    floor("Storage", ["Keyring", "SecretMemory", "CSQLCipher", crypto, grdb]),
+    floor("Stores", ["Storage", "Identity", "SecretMemory", grdb]),
+    floor("Inference", [httpClient, nioCore, nioHTTP1, log, subprocess]),
+    floor("Agents", ["Stores", "Inference", "Identity", log]),
+    floor(
+      "Host",
+      [
+        "Agents", "Inference", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
+        "SecretMemory", hummingbird, httpTypes, nioCore, nioPosix, nioHTTP1, log, lifecycle,
+        configuration,
+      ]),
+    floor(
+      "Connector",
+      ["SecureChannel", "Identity", "Keyring", "SecretMemory", httpClient, nioCore, log]),
+    .executableTarget(
+      name: "osaurus-host",
+      dependencies: [
+        "Host", "Connector", "Inference", argumentParser, httpClient, log, lifecycle,
+      ],
+      swiftSettings: strict, linkerSettings: sqlcipherLinking),
+
+    tests("SecretMemory", ["SecretMemory"]),
+    tests("Identity", ["Identity", "SecretMemory"]),
+    tests("SecureChannel", ["SecureChannel", "Identity", "SecretMemory", crypto]),
+    tests("Keyring", ["Keyring", "SecretMemory"]),
+    tests("Storage", ["Storage", "Keyring", "SecretMemory", grdb]),
+    tests("Stores", ["Stores", "Storage", "Keyring", "Identity", "SecretMemory", grdb]),
+    tests("Inference", ["Inference", hummingbird, nioCore, httpClient]),
+    tests("Agents", ["Agents", "Inference", "Stores", "Storage", "Keyring", "Identity", "SecretMemory"]),
+    tests(
+      "Host",
+      [
+        "Host", "Agents", "Inference", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
+        "SecretMemory", hummingbird, httpClient, nioCore, nioPosix, nioHTTP1,
+      ]),
+    tests(
+      "Connector",
+      ["Connector", "Host", "SecureChannel", "Identity", "Keyring", "SecretMemory", hummingbird, nioCore]),
+  ]
+)

@@ -1,0 +1,4 @@
+// libsecp256k1 with public-key recovery.
+#pragma once
+#include <secp256k1.h>
+#include <secp256k1_recovery.h>

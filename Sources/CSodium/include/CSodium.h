@@ -1,0 +1,3 @@
+// libsodium's guarded memory, comparison, randomness and password hashing.
+#pragma once
+#include <sodium.h>
