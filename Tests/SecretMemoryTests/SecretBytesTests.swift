@@ -4,9 +4,68 @@ import Testing
 
 @Suite("Secret bytes")
 struct SecretBytesTests {
-  @Test("a secret has the length that was asked for")
-  func length() {
+  private struct Refusal: Error {}
+
+  @Test("a secret holds what was written into it")
+  func holdsItsBytes() {
+    let secret = SecretBytes(count: 3) { $0.copyBytes(from: [1, 2, 3]) }
+    #expect(secret.count == 3)
+    #expect(secret.withUnsafeBytes { Array($0) } == [1, 2, 3])
+  }
+
+  @Test("a copy is equal and independent")
+  func copies() {
+    let secret = SecretBytes.random(count: 32)
+    let copy = secret.copy()
+    #expect(secret.isEqual(to: copy))
+  }
+
+  @Test("secrets that differ in one bit or in length are not equal")
+  func differs() {
     let secret = SecretBytes(count: 32) { $0.initializeMemory(as: UInt8.self, repeating: 7) }
-    #expect(secret.count == 32)
+    let other = SecretBytes(count: 32) { buffer in
+      buffer.initializeMemory(as: UInt8.self, repeating: 7)
+      buffer[31] ^= 1
+    }
+    let shorter = SecretBytes(count: 31) { $0.initializeMemory(as: UInt8.self, repeating: 7) }
+    #expect(!secret.isEqual(to: other))
+    #expect(!secret.isEqual(to: shorter))
+  }
+
+  @Test("an initialiser that refuses leaves no secret")
+  func refusal() {
+    #expect(throws: Refusal.self) {
+      _ = try SecretBytes(count: 4) { (_) throws(Refusal) in throw Refusal() }
+    }
+  }
+
+  @Test("random secrets differ")
+  func random() {
+    let first = SecretBytes.random(count: 32)
+    let second = SecretBytes.random(count: 32)
+    #expect(!first.isEqual(to: second))
+  }
+
+  @Test("an empty secret is a secret")
+  func empty() {
+    let empty = SecretBytes(copying: UnsafeRawBufferPointer(start: nil, count: 0))
+    #expect(empty.count == 0)
+    #expect(empty.isEqual(to: SecretBytes(count: 0) { _ in }))
+  }
+
+  @Test("interpolating a secret's holder shows no byte of it")
+  func printsNothing() {
+    final class Holder: Sendable {
+      let bytes = SecretBytes(count: 4) { $0.copyBytes(from: [0xde, 0xad, 0xbe, 0xef]) }
+    }
+    let shown = "\(Holder())" + String(reflecting: Holder())
+    #expect(!shown.contains("222") && !shown.lowercased().contains("dead"))
+  }
+
+  @Test("wiping leaves zeroes")
+  func wiping() {
+    var bytes: [UInt8] = [1, 2, 3]
+    wipe(&bytes)
+    #expect(bytes == [0, 0, 0])
   }
 }

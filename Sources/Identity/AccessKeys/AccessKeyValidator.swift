@@ -1,0 +1,126 @@
+/// One access key of one issuer, as revocations name it.
+public struct RevokedKey: Hashable, Sendable {
+  public let issuer: Address
+  /// The nonce of the key, as its claims spell it.
+  public let nonce: String
+
+  public init(issuer: Address, nonce: String) {
+    self.issuer = issuer
+    self.nonce = nonce
+  }
+}
+
+/// Decides what a presented access key is worth, from rules that never change: whoever changes a key, an agent,
+/// the whitelist or a revocation makes a new validator and puts it in this one's place. (spec/01, A8 and A9)
+public struct AccessKeyValidator: Sendable {
+  /// Everything that the answer depends on, apart from the time.
+  public struct Rules: Sendable {
+    /// The address of the whole host.
+    public var master: Address
+    /// The addresses of its agents as they are now.
+    public var agents: Set<Address>
+    /// Foreign issuers whose keys are taken for any audience.
+    public var masterWhitelist: Set<Address>
+    /// Foreign issuers whose keys are taken for one agent.
+    public var agentWhitelists: [Address: Set<Address>]
+    public var revokedKeys: Set<RevokedKey>
+    /// For an issuer, the counter up to which all its keys are revoked.
+    public var counterThresholds: [Address: UInt64]
+    /// Whether a key was ever made here; without one, callers are told so.
+    public var hasKeys: Bool
+
+    public init(
+      master: Address, agents: Set<Address> = [], masterWhitelist: Set<Address> = [],
+      agentWhitelists: [Address: Set<Address>] = [:], revokedKeys: Set<RevokedKey> = [],
+      counterThresholds: [Address: UInt64] = [:], hasKeys: Bool = true
+    ) {
+      self.master = master
+      self.agents = agents
+      self.masterWhitelist = masterWhitelist
+      self.agentWhitelists = agentWhitelists
+      self.revokedKeys = revokedKeys
+      self.counterThresholds = counterThresholds
+      self.hasKeys = hasKeys
+    }
+  }
+
+  private let rules: Rules?
+
+  /// Refuses everything: there is no identity, or it cannot be read.
+  public static let closed = AccessKeyValidator(rules: nil)
+
+  public init(rules: Rules) { self.init(rules: Optional(rules)) }
+
+  private init(rules: Rules?) { self.rules = rules }
+
+  /// Whether a key was ever made here.
+  public var hasKeys: Bool { rules?.hasKeys ?? false }
+
+  /// Checks a presented text, in the order of the spec: the first thing that is wrong is the answer.
+  /// - Parameter now: the time, in Unix seconds.
+  public func validate(_ text: UnsafeRawBufferPointer, now: Int64) -> AccessKeyVerdict {
+    let claims: AccessKeyClaims
+    switch Self.signedClaims(in: text) {
+    case .success(let signed): claims = signed
+    case .failure(let refusal): return .invalid(refusal)
+    }
+    guard let rules else { return .invalid(.audienceMismatch) }
+
+    guard let scope = rules.scope(of: claims.audience) else { return .invalid(.audienceMismatch) }
+    guard rules.mayIssue(claims.issuer, for: scope) else { return .invalid(.issuerNotWhitelisted) }
+    if rules.isRevoked(claims) { return .revoked }
+    if let end = claims.expiresAt, now >= end { return .expired }
+    return .valid(VerifiedAccessKey(claims, scope: scope))
+  }
+
+  /// Checks a presented text; see ``validate(_:now:)-(UnsafeRawBufferPointer,_)``.
+  public func validate(_ text: some StringProtocol, now: Int64) -> AccessKeyVerdict {
+    var text = String(text)
+    return text.withUTF8 { validate(UnsafeRawBufferPointer($0), now: now) }
+  }
+
+  /// Claims whose issuer did sign them.
+  private static func signedClaims(
+    in text: UnsafeRawBufferPointer
+  ) -> Result<AccessKeyClaims, AccessKeyRefusal> {
+    let parts = text.split(separator: UInt8(ascii: "."), maxSplits: 2, omittingEmptySubsequences: true)
+    guard parts.count == 3, parts[0].elementsEqual(AccessKeyMint.prefix.utf8) else {
+      return .failure(.unrecognisedFormat)
+    }
+    guard let payload = Base64URL.decode(UnsafeRawBufferPointer(rebasing: parts[1])) else {
+      return .failure(.payloadEncoding)
+    }
+    guard let bytes = Hex.decode(UnsafeRawBufferPointer(rebasing: parts[2])),
+      bytes.count == RecoverableSignature.byteCount
+    else { return .failure(.signatureEncoding) }
+    return payload.withUnsafeBytes { payload in
+      guard let claims = AccessKeyClaims(payload) else { return .failure(.malformedPayload) }
+      guard let signature = RecoverableSignature(bytes: bytes),
+        let signer = signature.recoverAddress(of: payload, in: .access)
+      else { return .failure(.signatureRecovery) }
+      return signer == claims.issuer ? .success(claims) : .failure(.issuerMismatch)
+    }
+  }
+}
+
+extension AccessKeyValidator.Rules {
+  fileprivate func scope(of audience: Address) -> VerifiedAccessKey.Scope? {
+    if audience == master { return .master }
+    return agents.contains(audience) ? .agent(audience) : nil
+  }
+
+  /// An issuer is bound to an audience: an agent speaks for itself alone, and a foreign issuer for what it was
+  /// whitelisted for.
+  fileprivate func mayIssue(_ issuer: Address, for scope: VerifiedAccessKey.Scope) -> Bool {
+    if issuer == master || masterWhitelist.contains(issuer) { return true }
+    switch scope {
+    case .master: return false
+    case .agent(let agent): return issuer == agent || agentWhitelists[agent]?.contains(issuer) == true
+    }
+  }
+
+  fileprivate func isRevoked(_ claims: AccessKeyClaims) -> Bool {
+    if let threshold = counterThresholds[claims.issuer], claims.counter <= threshold { return true }
+    return revokedKeys.contains(RevokedKey(issuer: claims.issuer, nonce: claims.nonce))
+  }
+}

@@ -1,0 +1,165 @@
+/// Base64 in the URL-safe alphabet, unpadded on output (RFC 4648 §5).
+///
+/// Input may also be in the standard alphabet, and may carry the padding that belongs to it: older peers send
+/// such text (spec/01, 0.1). Whitespace, stray characters, a length of 1 mod 4, and bits left over in the last
+/// character are refused.
+public enum Base64URL {
+  /// The length of the text for `count` bytes.
+  public static func encodedCount(_ count: Int) -> Int { (count * 4 + 2) / 3 }
+
+  /// Writes the text of `bytes` to `output`, which must have room for ``encodedCount(_:)`` characters.
+  public static func encode(_ bytes: UnsafeRawBufferPointer, to output: UnsafeMutableRawPointer) {
+    guard let input = bytes.baseAddress else { return }
+    Tables.encoding.withUnsafeBufferPointer { pairs in
+      var source = 0
+      var target = 0
+      // Six bytes become eight characters at a time, two characters a look-up.
+      while source + 8 <= bytes.count {
+        let word = UInt64(bigEndian: input.loadUnaligned(fromByteOffset: source, as: UInt64.self))
+        let first = UInt64(pairs[Int(truncatingIfNeeded: word >> 52)])
+        let second = UInt64(pairs[Int(truncatingIfNeeded: (word >> 40) & 0xfff)])
+        let third = UInt64(pairs[Int(truncatingIfNeeded: (word >> 28) & 0xfff)])
+        let fourth = UInt64(pairs[Int(truncatingIfNeeded: (word >> 16) & 0xfff)])
+        let text = first | second << 16 | third << 32 | fourth << 48
+        output.storeBytes(of: text.littleEndian, toByteOffset: target, as: UInt64.self)
+        source += 6
+        target += 8
+      }
+      while source + 3 <= bytes.count {
+        let word = UInt32(bytes[source]) << 16 | UInt32(bytes[source + 1]) << 8 | UInt32(bytes[source + 2])
+        let text = UInt32(pairs[Int(word >> 12)]) | UInt32(pairs[Int(word & 0xfff)]) << 16
+        output.storeBytes(of: text.littleEndian, toByteOffset: target, as: UInt32.self)
+        source += 3
+        target += 4
+      }
+      switch bytes.count - source {
+      case 1:
+        let pair = pairs[Int(bytes[source]) << 4]
+        output.storeBytes(of: pair.littleEndian, toByteOffset: target, as: UInt16.self)
+      case 2:
+        let word = UInt32(bytes[source]) << 10 | UInt32(bytes[source + 1]) << 2
+        let pair = pairs[Int(word >> 6)]
+        output.storeBytes(of: pair.littleEndian, toByteOffset: target, as: UInt16.self)
+        let last = UInt8(truncatingIfNeeded: pairs[Int(word & 0x3f) << 6])
+        output.storeBytes(of: last, toByteOffset: target + 2, as: UInt8.self)
+      default: break
+      }
+    }
+  }
+
+  /// The text of `bytes`, as ASCII.
+  public static func encode(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+    let count = encodedCount(bytes.count)
+    return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      if let base = buffer.baseAddress, count > 0 { encode(bytes, to: base) }
+      initialized = count
+    }
+  }
+
+  /// The text of `bytes`.
+  public static func string(_ bytes: [UInt8]) -> String {
+    String(decoding: bytes.withUnsafeBytes { encode($0) }, as: UTF8.self)
+  }
+
+  /// The bytes of `text`, or nil when it is not base64 of either alphabet.
+  public static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
+    var count = text.count
+    if count > 0, count.isMultiple(of: 4), text[count - 1] == padding {
+      count -= text[count - 2] == padding ? 2 : 1
+    }
+    guard count % 4 != 1 else { return nil }
+    let decoded = count * 3 / 4
+    guard decoded > 0 else { return count == 0 ? [] : nil }
+    var isValid = true
+    let bytes = [UInt8](unsafeUninitializedCapacity: decoded) { buffer, initialized in
+      isValid = decode(text, count: count, to: buffer)
+      initialized = decoded
+    }
+    return isValid ? bytes : nil
+  }
+
+  /// The bytes of `text`, or nil when it is not base64 of either alphabet.
+  public static func decode(_ text: some StringProtocol) -> [UInt8]? {
+    var text = String(text)
+    return text.withUTF8 { decode(UnsafeRawBufferPointer($0)) }
+  }
+
+  private static let padding = UInt8(ascii: "=")
+
+  private static func decode(
+    _ text: UnsafeRawBufferPointer, count: Int, to output: UnsafeMutableBufferPointer<UInt8>
+  ) -> Bool {
+    guard let input = text.baseAddress, let target = output.baseAddress.map({ UnsafeMutableRawPointer($0) })
+    else { return false }
+    return Tables.decoding.withUnsafeBufferPointer { values in
+      // Four characters become three bytes. A character outside the alphabet sets the sign bit, which is
+      // gathered over the whole text and looked at once.
+      var invalid: Int32 = 0
+      var source = 0
+      var written = 0
+      while source + 8 <= count, written + 8 <= output.count {
+        let word = input.loadUnaligned(fromByteOffset: source, as: UInt64.self).littleEndian
+        let high = quad(UInt32(truncatingIfNeeded: word), values)
+        let low = quad(UInt32(truncatingIfNeeded: word >> 32), values)
+        invalid |= high | low
+        let bytes = (UInt64(UInt32(bitPattern: high)) << 40) | (UInt64(UInt32(bitPattern: low)) << 16)
+        target.storeBytes(of: bytes.bigEndian, toByteOffset: written, as: UInt64.self)
+        source += 8
+        written += 6
+      }
+      while source + 4 <= count {
+        let word = input.loadUnaligned(fromByteOffset: source, as: UInt32.self).littleEndian
+        let value = quad(word, values)
+        invalid |= value
+        output[written] = UInt8(truncatingIfNeeded: value >> 16)
+        output[written + 1] = UInt8(truncatingIfNeeded: value >> 8)
+        output[written + 2] = UInt8(truncatingIfNeeded: value)
+        source += 4
+        written += 3
+      }
+      if count - source >= 2 {
+        let first = Int32(values[Int(text[source])])
+        let second = Int32(values[Int(text[source + 1])])
+        let third = count - source == 3 ? Int32(values[Int(text[source + 2])]) : 0
+        invalid |= first | second | third
+        let value = first << 18 | second << 12 | third << 6
+        output[written] = UInt8(truncatingIfNeeded: value >> 16)
+        if count - source == 3 {
+          output[written + 1] = UInt8(truncatingIfNeeded: value >> 8)
+          invalid |= third & 3 == 0 ? 0 : -1
+        } else {
+          invalid |= second & 15 == 0 ? 0 : -1
+        }
+      }
+      return invalid >= 0
+    }
+  }
+
+  @inline(__always)
+  private static func quad(_ word: UInt32, _ values: UnsafeBufferPointer<Int8>) -> Int32 {
+    let first = Int32(values[Int(word & 0xff)])
+    let second = Int32(values[Int((word >> 8) & 0xff)])
+    let third = Int32(values[Int((word >> 16) & 0xff)])
+    let fourth = Int32(values[Int(word >> 24)])
+    return first << 18 | second << 12 | third << 6 | fourth
+  }
+
+  private enum Tables {
+    private static let alphabet = [UInt8](
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+
+    /// The two characters of every twelve bits, the first one in the low byte.
+    static let encoding: [UInt16] = (0..<4096).map { value in
+      UInt16(alphabet[value >> 6]) | UInt16(alphabet[value & 63]) << 8
+    }
+
+    /// The six bits of every character, −1 for those outside both alphabets.
+    static let decoding: [Int8] = {
+      var values = [Int8](repeating: -1, count: 256)
+      for (value, character) in alphabet.enumerated() { values[Int(character)] = Int8(value) }
+      values[Int(UInt8(ascii: "+"))] = 62
+      values[Int(UInt8(ascii: "/"))] = 63
+      return values
+    }()
+  }
+}
