@@ -1,0 +1,68 @@
+import Identity
+
+/// What becomes of a request.
+enum Decision: Hashable, Sendable {
+  case allow
+  /// It proved nothing: 401.
+  case unauthenticated(AuthenticationRefusal)
+  /// It crossed a network in the clear: 426.
+  case channelRequired
+  /// Its key is for another agent, or for one agent only: 403.
+  case scopeDenied
+  /// There is nothing here, or nothing that this caller should know of: 404.
+  case notFound
+}
+
+/// Who may do what: the only place that says it.
+///
+/// A request that proves nothing is told so first, then that it needs a secure channel, then that its key
+/// does not reach so far.
+struct AccessPolicy: Hashable, Sendable {
+  /// Whether the owner lets other machines use models without a secure channel. Agents always need one.
+  var allowsPlaintextClients = false
+
+  func decide(_ route: RouteClass, _ caller: Caller) -> Decision {
+    switch route {
+    case .publicInformation, .handshake, .envelope:
+      .allow
+    case .catalogue, .agentCatalogue:
+      authenticated(caller) { .allow }
+    case .inference:
+      authenticated(caller) {
+        if !allowsPlaintextClients && isExposed(caller) { return .channelRequired }
+        return caller.agentScope == nil ? .allow : .scopeDenied
+      }
+    case .agentDetails(let agent):
+      authenticated(caller) { reaches(agent, caller) }
+    case .agentRun(let agent):
+      authenticated(caller) { isExposed(caller) ? .channelRequired : reaches(agent, caller) }
+    case .administration:
+      authenticated(caller) { caller.principal == .owner ? .allow : .notFound }
+    case .unknown:
+      authenticated(caller) { .notFound }
+    }
+  }
+
+  private func authenticated(_ caller: Caller, then decide: () -> Decision) -> Decision {
+    switch caller.principal {
+    case .owner, .accessKey: decide()
+    case .anonymous(let refusal): .unauthenticated(refusal)
+    }
+  }
+
+  /// Whether the request crossed a network without a secure channel.
+  private func isExposed(_ caller: Caller) -> Bool {
+    switch caller.transport {
+    case .plain: caller.origin.isRemote
+    case .secureChannel: false
+    }
+  }
+
+  /// Whether the caller's key is for all agents, or for this one.
+  private func reaches(_ agent: Address?, _ caller: Caller) -> Decision {
+    switch caller.agentScope {
+    case nil: .allow
+    case let scope?: scope == agent ? .allow : .scopeDenied
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import Identity
+
+/// Who asks: where the request came from, how it was carried, and what it proved about itself.
+///
+/// Nothing is trusted for where it comes from. `origin` says which machine or socket; only `principal` says
+/// what was proven: by the kernel, or by a signature.
+struct Caller: Hashable, Sendable {
+  /// The place that a request came from.
+  enum Origin: Hashable, Sendable {
+    /// The control socket; the kernel says that this user is on the other end.
+    case control(user: UInt32)
+    /// A part of this process.
+    case inProcess
+    /// TCP from this machine: any of its users.
+    case loopback(SourceAddress)
+    /// TCP from another machine.
+    case network(SourceAddress)
+  }
+
+  /// How a request was carried.
+  enum Transport: Hashable, Sendable {
+    case plain
+    /// Inside a secure channel that was opened to this agent.
+    case secureChannel(agent: Address)
+  }
+
+  /// What a request proved.
+  enum Principal: Hashable, Sendable {
+    /// The person whose host this is.
+    case owner
+    /// A holder of a valid access key.
+    case accessKey(VerifiedAccessKey)
+    /// Nobody: no key, or one that is not accepted.
+    case anonymous(AuthenticationRefusal)
+  }
+
+  let origin: Origin
+  let transport: Transport
+  let principal: Principal
+
+  /// The one agent that this caller's key is for; nil for the owner, for a master key and for nobody.
+  var agentScope: Address? {
+    guard case .accessKey(let key) = principal, case .agent(let agent) = key.scope else { return nil }
+    return agent
+  }
+}
+
+extension Caller.Origin {
+  /// Whether the bytes crossed a network on which somebody else may listen.
+  var isRemote: Bool {
+    switch self {
+    case .network: true
+    case .control, .inProcess, .loopback: false
+    }
+  }
+
+  /// Whether the kernel, or this process itself, vouches that the owner is asking.
+  var isOwner: Bool {
+    switch self {
+    case .control, .inProcess: true
+    case .loopback, .network: false
+    }
+  }
+
+  /// The internet address, where there is one.
+  var source: SourceAddress? {
+    switch self {
+    case .loopback(let source), .network(let source): source
+    case .control, .inProcess: nil
+    }
+  }
+}

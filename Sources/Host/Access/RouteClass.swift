@@ -1,0 +1,25 @@
+import Identity
+
+/// What kind of thing a route does: all that `AccessPolicy` needs to know of it.
+enum RouteClass: Hashable, Sendable {
+  /// Says that a host is here, and nothing else about it.
+  case publicInformation
+  /// Opens a secure channel.
+  case handshake
+  /// Carries a sealed request; what is inside is decided on by itself.
+  case envelope
+  /// Names the models.
+  case catalogue
+  /// Uses a model.
+  case inference
+  /// Lists the agents that the caller may know of.
+  case agentCatalogue
+  /// Describes the agent with this address; nil where the path names none.
+  case agentDetails(Address?)
+  /// Runs the agent with this address; nil where the path names none.
+  case agentRun(Address?)
+  /// Changes or shows what only the owner may.
+  case administration
+  /// No route has this method and path.
+  case unknown
+}
