@@ -94,7 +94,9 @@ let package = Package(
     floor("Keyring", ["SecretMemory", "CSecretService", systemPackage]),
     floor("Storage", ["Keyring", "SecretMemory", "CSQLCipher", crypto, grdb]),
     floor("Stores", ["Storage", "Identity", "SecretMemory", grdb]),
-    floor("Inference", [httpClient, nioCore, nioHTTP1, log, subprocess]),
+    floor(
+      "Inference",
+      ["SecretMemory", crypto, httpClient, nioCore, nioHTTP1, log, subprocess, systemPackage]),
     floor("Agents", ["Stores", "Inference", "Identity", log]),
     floor(
       "Host",
@@ -119,7 +121,9 @@ let package = Package(
     tests("Keyring", ["Keyring", "SecretMemory"]),
     tests("Storage", ["Storage", "Keyring", "SecretMemory", grdb]),
     tests("Stores", ["Stores", "Storage", "Keyring", "Identity", "SecretMemory", grdb]),
-    tests("Inference", ["Inference", hummingbird, nioCore, httpClient]),
+    tests(
+      "Inference",
+      ["Inference", "SecretMemory", hummingbird, nioCore, httpClient, subprocess, systemPackage]),
     tests("Agents", ["Agents", "Inference", "Stores", "Storage", "Keyring", "Identity", "SecretMemory"]),
     tests(
       "Host",
