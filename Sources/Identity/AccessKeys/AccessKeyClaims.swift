@@ -122,7 +122,7 @@ public struct AccessKeyClaims: Hashable, Sendable {
           return true
         }
         return false
-      case .boolean:
+      case .slashEscaped, .boolean, .object:
         return false
       }
     }

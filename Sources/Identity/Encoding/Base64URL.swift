@@ -61,19 +61,29 @@ public enum Base64URL {
     String(decoding: bytes.withUnsafeBytes { encode($0) }, as: UTF8.self)
   }
 
+  /// The number of bytes that `text` stands for, or nil when its length is impossible. Its characters are not
+  /// looked at.
+  public static func decodedCount(_ text: UnsafeRawBufferPointer) -> Int? {
+    let count = unpaddedCount(text)
+    return count % 4 == 1 ? nil : count * 3 / 4
+  }
+
+  /// Writes the bytes of `text` to `output`, which must have room for ``decodedCount(_:)`` bytes.
+  /// - Returns: Whether the text was base64 of either alphabet; otherwise `output` holds nothing of use.
+  public static func decode(_ text: UnsafeRawBufferPointer, to output: UnsafeMutableRawBufferPointer) -> Bool
+  {
+    let count = unpaddedCount(text)
+    guard count % 4 != 1, output.count >= count * 3 / 4 else { return false }
+    return count == 0 || decode(text, count: count, into: output)
+  }
+
   /// The bytes of `text`, or nil when it is not base64 of either alphabet.
   public static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
-    var count = text.count
-    if count > 0, count.isMultiple(of: 4), text[count - 1] == padding {
-      count -= text[count - 2] == padding ? 2 : 1
-    }
-    guard count % 4 != 1 else { return nil }
-    let decoded = count * 3 / 4
-    guard decoded > 0 else { return count == 0 ? [] : nil }
+    guard let count = decodedCount(text) else { return nil }
     var isValid = true
-    let bytes = [UInt8](unsafeUninitializedCapacity: decoded) { buffer, initialized in
-      isValid = decode(text, count: count, to: buffer)
-      initialized = decoded
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      isValid = decode(text, to: UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: count))
+      initialized = count
     }
     return isValid ? bytes : nil
   }
@@ -86,11 +96,16 @@ public enum Base64URL {
 
   private static let padding = UInt8(ascii: "=")
 
+  private static func unpaddedCount(_ text: UnsafeRawBufferPointer) -> Int {
+    let count = text.count
+    guard count > 0, count.isMultiple(of: 4), text[count - 1] == padding else { return count }
+    return count - (text[count - 2] == padding ? 2 : 1)
+  }
+
   private static func decode(
-    _ text: UnsafeRawBufferPointer, count: Int, to output: UnsafeMutableBufferPointer<UInt8>
+    _ text: UnsafeRawBufferPointer, count: Int, into output: UnsafeMutableRawBufferPointer
   ) -> Bool {
-    guard let input = text.baseAddress, let target = output.baseAddress.map({ UnsafeMutableRawPointer($0) })
-    else { return false }
+    guard let input = text.baseAddress, let target = output.baseAddress else { return false }
     return Tables.decoding.withUnsafeBufferPointer { values in
       // Four characters become three bytes. A character outside the alphabet sets the sign bit, which is
       // gathered over the whole text and looked at once.

@@ -2,8 +2,8 @@
   import Glibc
 #endif
 
-/// A fast look at the one shape of JSON that the hot messages have: an object whose values are plain ASCII
-/// strings without escapes, whole numbers or booleans.
+/// A fast look at the one shape of JSON that the hot messages have: an object whose values are ASCII strings
+/// without escapes other than `\/`, whole numbers, booleans, or objects to be looked at in the same way.
 ///
 /// It is no JSON parser. Whatever is not exactly of that shape is left to Foundation's: the scan answers false,
 /// and the caller decodes the text the ordinary way. Duplicate keys are the caller's to notice.
@@ -11,9 +11,24 @@ package enum FlatJSON {
   package enum Value {
     /// The text between the quotes: ASCII from 0x20 on, without quotes and backslashes.
     case string(UnsafeRawBufferPointer)
+    /// The same with `\/` for every slash, as some encoders write it.
+    /// ``FlatJSON/text(_:)`` reads it.
+    case slashEscaped(UnsafeRawBufferPointer)
     /// A whole number without sign, fraction or exponent.
     case unsigned(UInt64)
     case boolean(Bool)
+    /// The text of an object, with its braces.
+    case object(UnsafeRawBufferPointer)
+  }
+
+  /// The text of a string value.
+  package static func text(_ value: Value) -> String? {
+    switch value {
+    case .string(let content): String(decoding: content, as: UTF8.self)
+    case .slashEscaped(let content):
+      String(decoding: content.lazy.filter { $0 != UInt8(ascii: "\\") }, as: UTF8.self)
+    case .unsigned, .boolean, .object: nil
+    }
   }
 
   /// Hands each member of the object to `member`, which answers whether it can go on.
@@ -70,16 +85,55 @@ package enum FlatJSON {
       return position == text.count
     }
 
+    /// The content of a string without escapes.
     mutating func string() -> UnsafeRawBufferPointer? {
+      guard case .string(let content)? = quoted() else { return nil }
+      return content
+    }
+
+    mutating func quoted() -> Value? {
       guard take(UInt8(ascii: "\"")), position < text.count, let base = text.baseAddress else { return nil }
       guard let quote = memchr(base + position, Int32(UInt8(ascii: "\"")), text.count - position) else {
         return nil
       }
       let end = UnsafeRawPointer(quote) - base
       let content = UnsafeRawBufferPointer(rebasing: text[position..<end])
-      guard Self.isPlain(content) else { return nil }
       position = end + 1
-      return content
+      if Self.isPlain(content) { return .string(content) }
+      return Self.escapesOnlySlashes(content) ? .slashEscaped(content) : nil
+    }
+
+    static func escapesOnlySlashes(_ content: UnsafeRawBufferPointer) -> Bool {
+      var index = 0
+      while index < content.count {
+        let byte = content[index]
+        guard byte >= 0x20, byte < 0x80 else { return false }
+        if byte == UInt8(ascii: "\\") {
+          guard index + 1 < content.count, content[index + 1] == UInt8(ascii: "/") else { return false }
+          index += 1
+        }
+        index += 1
+      }
+      return true
+    }
+
+    /// The text of an object up to the brace that closes it. What is inside is looked at later.
+    mutating func object() -> Value? {
+      let start = position
+      var depth = 0
+      while position < text.count {
+        switch text[position] {
+        case UInt8(ascii: "{"): depth += 1
+        case UInt8(ascii: "}"): depth -= 1
+        case UInt8(ascii: "\""):
+          guard quoted() != nil else { return nil }
+          continue
+        default: break
+        }
+        position += 1
+        if depth == 0 { return .object(UnsafeRawBufferPointer(rebasing: text[start..<position])) }
+      }
+      return nil
     }
 
     /// Whether every byte is ASCII from 0x20 on and none is a backslash; eight at a time.
@@ -106,7 +160,8 @@ package enum FlatJSON {
     mutating func value() -> Value? {
       guard position < text.count else { return nil }
       switch text[position] {
-      case UInt8(ascii: "\""): return string().map { .string($0) }
+      case UInt8(ascii: "\""): return quoted()
+      case UInt8(ascii: "{"): return object()
       case UInt8(ascii: "t"): return word("true") ? .boolean(true) : nil
       case UInt8(ascii: "f"): return word("false") ? .boolean(false) : nil
       case UInt8(ascii: "0")...UInt8(ascii: "9"): return number()

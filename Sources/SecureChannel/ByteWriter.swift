@@ -1,0 +1,51 @@
+import Identity
+
+/// Appends wire text to a byte buffer that was sized once.
+struct ByteWriter {
+  private(set) var bytes: [UInt8] = []
+
+  init(capacity: Int) { bytes.reserveCapacity(capacity) }
+
+  mutating func append(_ text: StaticString) {
+    bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  mutating func append(_ text: some Sequence<UInt8>) { bytes.append(contentsOf: text) }
+
+  mutating func append(decimal number: UInt64) {
+    if number < 10 { return bytes.append(UInt8(ascii: "0") + UInt8(number)) }
+    var divisor: UInt64 = 1
+    while number / divisor >= 10 { divisor *= 10 }
+    while divisor > 0 {
+      bytes.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
+      divisor /= 10
+    }
+  }
+
+  mutating func append(base64URL content: UnsafeRawBufferPointer) {
+    let start = bytes.count
+    let count = Base64URL.encodedCount(content.count)
+    guard count > 0 else { return }
+    bytes.append(contentsOf: repeatElement(0, count: count))
+    bytes.withUnsafeMutableBytes { Base64URL.encode(content, to: $0.baseAddress! + start) }
+  }
+
+  /// A JSON string with its quotes. Text is UTF-8 already; only what JSON forbids is escaped (RFC 8259 §7).
+  mutating func append(jsonString text: String) {
+    bytes.append(UInt8(ascii: "\""))
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "\""): append("\\\"")
+      case UInt8(ascii: "\\"): append("\\\\")
+      case 0x0a: append("\\n")
+      case 0x0d: append("\\r")
+      case 0x09: append("\\t")
+      case 0..<0x20:
+        append("\\u00")
+        append(Hex.encode(CollectionOfOne(byte)))
+      default: bytes.append(byte)
+      }
+    }
+    bytes.append(UInt8(ascii: "\""))
+  }
+}
