@@ -62,42 +62,87 @@ public struct Keccak256 {
     if filled == Self.rate { permute() }
   }
 
+  /// Keccak-f[1600]: the 24 rounds, with the 25 lanes in variables of their own, so that no index is computed
+  /// and they can stay in registers.
   private mutating func permute() {
     filled = 0
-    var columns: InlineArray<5, UInt64> = .init(repeating: 0)
+    var (a0, a1, a2, a3, a4) = (lanes[0], lanes[1], lanes[2], lanes[3], lanes[4])
+    var (a5, a6, a7, a8, a9) = (lanes[5], lanes[6], lanes[7], lanes[8], lanes[9])
+    var (a10, a11, a12, a13, a14) = (lanes[10], lanes[11], lanes[12], lanes[13], lanes[14])
+    var (a15, a16, a17, a18, a19) = (lanes[15], lanes[16], lanes[17], lanes[18], lanes[19])
+    var (a20, a21, a22, a23, a24) = (lanes[20], lanes[21], lanes[22], lanes[23], lanes[24])
     for round in 0..<24 {
       // θ
-      for x in 0..<5 {
-        columns[x] = lanes[x] ^ lanes[x + 5] ^ lanes[x + 10] ^ lanes[x + 15] ^ lanes[x + 20]
-      }
-      for x in 0..<5 {
-        let mixed = columns[(x + 4) % 5] ^ columns[(x + 1) % 5].rotated(left: 1)
-        for y in stride(from: x, to: 25, by: 5) { lanes[y] ^= mixed }
-      }
-      // ρ and π, along the one cycle that visits every lane but the first.
-      var moving = lanes[1]
-      for step in 0..<24 {
-        let target = Self.path[step]
-        let next = lanes[target]
-        lanes[target] = moving.rotated(left: Self.rotations[step])
-        moving = next
-      }
-      // χ
-      for row in stride(from: 0, to: 25, by: 5) {
-        for x in 0..<5 { columns[x] = lanes[row + x] }
-        for x in 0..<5 { lanes[row + x] = columns[x] ^ (~columns[(x + 1) % 5] & columns[(x + 2) % 5]) }
-      }
-      // ι
-      lanes[0] ^= Self.roundConstants[round]
+      let c0 = a0 ^ a5 ^ a10 ^ a15 ^ a20
+      let c1 = a1 ^ a6 ^ a11 ^ a16 ^ a21
+      let c2 = a2 ^ a7 ^ a12 ^ a17 ^ a22
+      let c3 = a3 ^ a8 ^ a13 ^ a18 ^ a23
+      let c4 = a4 ^ a9 ^ a14 ^ a19 ^ a24
+      let d0 = c4 ^ c1.rotated(left: 1)
+      let d1 = c0 ^ c2.rotated(left: 1)
+      let d2 = c1 ^ c3.rotated(left: 1)
+      let d3 = c2 ^ c4.rotated(left: 1)
+      let d4 = c3 ^ c0.rotated(left: 1)
+      // ρ and π
+      let b0 = a0 ^ d0
+      let b1 = (a6 ^ d1).rotated(left: 44)
+      let b2 = (a12 ^ d2).rotated(left: 43)
+      let b3 = (a18 ^ d3).rotated(left: 21)
+      let b4 = (a24 ^ d4).rotated(left: 14)
+      let b5 = (a3 ^ d3).rotated(left: 28)
+      let b6 = (a9 ^ d4).rotated(left: 20)
+      let b7 = (a10 ^ d0).rotated(left: 3)
+      let b8 = (a16 ^ d1).rotated(left: 45)
+      let b9 = (a22 ^ d2).rotated(left: 61)
+      let b10 = (a1 ^ d1).rotated(left: 1)
+      let b11 = (a7 ^ d2).rotated(left: 6)
+      let b12 = (a13 ^ d3).rotated(left: 25)
+      let b13 = (a19 ^ d4).rotated(left: 8)
+      let b14 = (a20 ^ d0).rotated(left: 18)
+      let b15 = (a4 ^ d4).rotated(left: 27)
+      let b16 = (a5 ^ d0).rotated(left: 36)
+      let b17 = (a11 ^ d1).rotated(left: 10)
+      let b18 = (a17 ^ d2).rotated(left: 15)
+      let b19 = (a23 ^ d3).rotated(left: 56)
+      let b20 = (a2 ^ d2).rotated(left: 62)
+      let b21 = (a8 ^ d3).rotated(left: 55)
+      let b22 = (a14 ^ d4).rotated(left: 39)
+      let b23 = (a15 ^ d0).rotated(left: 41)
+      let b24 = (a21 ^ d1).rotated(left: 2)
+      // χ and ι
+      a0 = b0 ^ (~b1 & b2) ^ Self.roundConstants[round]
+      a1 = b1 ^ (~b2 & b3)
+      a2 = b2 ^ (~b3 & b4)
+      a3 = b3 ^ (~b4 & b0)
+      a4 = b4 ^ (~b0 & b1)
+      a5 = b5 ^ (~b6 & b7)
+      a6 = b6 ^ (~b7 & b8)
+      a7 = b7 ^ (~b8 & b9)
+      a8 = b8 ^ (~b9 & b5)
+      a9 = b9 ^ (~b5 & b6)
+      a10 = b10 ^ (~b11 & b12)
+      a11 = b11 ^ (~b12 & b13)
+      a12 = b12 ^ (~b13 & b14)
+      a13 = b13 ^ (~b14 & b10)
+      a14 = b14 ^ (~b10 & b11)
+      a15 = b15 ^ (~b16 & b17)
+      a16 = b16 ^ (~b17 & b18)
+      a17 = b17 ^ (~b18 & b19)
+      a18 = b18 ^ (~b19 & b15)
+      a19 = b19 ^ (~b15 & b16)
+      a20 = b20 ^ (~b21 & b22)
+      a21 = b21 ^ (~b22 & b23)
+      a22 = b22 ^ (~b23 & b24)
+      a23 = b23 ^ (~b24 & b20)
+      a24 = b24 ^ (~b20 & b21)
     }
+    (lanes[0], lanes[1], lanes[2], lanes[3], lanes[4]) = (a0, a1, a2, a3, a4)
+    (lanes[5], lanes[6], lanes[7], lanes[8], lanes[9]) = (a5, a6, a7, a8, a9)
+    (lanes[10], lanes[11], lanes[12], lanes[13], lanes[14]) = (a10, a11, a12, a13, a14)
+    (lanes[15], lanes[16], lanes[17], lanes[18], lanes[19]) = (a15, a16, a17, a18, a19)
+    (lanes[20], lanes[21], lanes[22], lanes[23], lanes[24]) = (a20, a21, a22, a23, a24)
   }
 
-  private static let path: InlineArray<24, Int> = [
-    10, 7, 11, 17, 18, 3, 5, 16, 8, 21, 24, 4, 15, 23, 19, 13, 12, 2, 20, 14, 22, 9, 6, 1,
-  ]
-  private static let rotations: InlineArray<24, UInt64> = [
-    1, 3, 6, 10, 15, 21, 28, 36, 45, 55, 2, 14, 27, 41, 56, 8, 25, 43, 62, 18, 39, 61, 20, 44,
-  ]
   private static let roundConstants: InlineArray<24, UInt64> = [
     0x0000_0000_0000_0001, 0x0000_0000_0000_8082, 0x8000_0000_0000_808a, 0x8000_0000_8000_8000,
     0x0000_0000_0000_808b, 0x0000_0000_8000_0001, 0x8000_0000_8000_8081, 0x8000_0000_0000_8009,

@@ -64,7 +64,9 @@ public final class MasterKey: Sendable {
     let code = signingKey.withScalar { master in
       HMAC<SHA512>.authenticationCode(for: message, using: SymmetricKey(data: master))
     }
-    var scalar = Array(Array(code).prefix(32))
-    return try SigningKey(scalar: SecretBytes(taking: &scalar))
+    let scalar = SecretBytes(count: 32) { scalar in
+      code.withUnsafeBytes { scalar.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<32])) }
+    }
+    return try SigningKey(scalar: scalar)
   }
 }

@@ -59,18 +59,22 @@ public struct AccessKeyValidator: Sendable {
   /// Checks a presented text, in the order of the spec: the first thing that is wrong is the answer.
   /// - Parameter now: the time, in Unix seconds.
   public func validate(_ text: UnsafeRawBufferPointer, now: Int64) -> AccessKeyVerdict {
-    let claims: AccessKeyClaims
-    switch Self.signedClaims(in: text) {
-    case .success(let signed): claims = signed
+    let issuer: Address
+    let payload: AccessKeyPayload
+    switch Self.signedPayload(in: text) {
+    case .success(let signed): (issuer, payload) = signed
     case .failure(let refusal): return .invalid(refusal)
     }
-    guard let rules else { return .invalid(.audienceMismatch) }
-
-    guard let scope = rules.scope(of: claims.audience) else { return .invalid(.audienceMismatch) }
-    guard rules.mayIssue(claims.issuer, for: scope) else { return .invalid(.issuerNotWhitelisted) }
-    if rules.isRevoked(claims) { return .revoked }
-    if let end = claims.expiresAt, now >= end { return .expired }
-    return .valid(VerifiedAccessKey(claims, scope: scope))
+    guard let rules, let audience = payload.audience, let scope = rules.scope(of: audience) else {
+      return .invalid(.audienceMismatch)
+    }
+    guard rules.mayIssue(issuer, for: scope) else { return .invalid(.issuerNotWhitelisted) }
+    if rules.isRevoked(issuer: issuer, nonce: payload.nonce, counter: payload.counter) { return .revoked }
+    if let end = payload.expiresAt, now >= end { return .expired }
+    return .valid(
+      VerifiedAccessKey(
+        issuer: issuer, audience: audience, nonce: payload.nonce, expiresAt: payload.expiresAt,
+        scope: scope))
   }
 
   /// Checks a presented text; see ``validate(_:now:)-(UnsafeRawBufferPointer,_)``.
@@ -79,10 +83,14 @@ public struct AccessKeyValidator: Sendable {
     return text.withUTF8 { validate(UnsafeRawBufferPointer($0), now: now) }
   }
 
-  /// Claims whose issuer did sign them.
-  private static func signedClaims(
+  /// The longest text that is looked at. A key with the longest label that a person can give is far shorter.
+  static let maximumLength = 16 * 1024
+
+  /// The payload, and who signed it: the issuer that it names.
+  private static func signedPayload(
     in text: UnsafeRawBufferPointer
-  ) -> Result<AccessKeyClaims, AccessKeyRefusal> {
+  ) -> Result<(issuer: Address, AccessKeyPayload), AccessKeyRefusal> {
+    guard text.count <= maximumLength else { return .failure(.unrecognisedFormat) }
     let parts = text.split(separator: UInt8(ascii: "."), maxSplits: 2, omittingEmptySubsequences: true)
     guard parts.count == 3, parts[0].elementsEqual(AccessKeyMint.prefix.utf8) else {
       return .failure(.unrecognisedFormat)
@@ -93,12 +101,12 @@ public struct AccessKeyValidator: Sendable {
     guard let bytes = Hex.decode(UnsafeRawBufferPointer(rebasing: parts[2])),
       bytes.count == RecoverableSignature.byteCount
     else { return .failure(.signatureEncoding) }
-    return payload.withUnsafeBytes { payload in
-      guard let claims = AccessKeyClaims(payload) else { return .failure(.malformedPayload) }
+    return payload.withUnsafeBytes { text in
+      guard let payload = AccessKeyPayload(text) else { return .failure(.malformedPayload) }
       guard let signature = RecoverableSignature(bytes: bytes),
-        let signer = signature.recoverAddress(of: payload, in: .access)
+        let signer = signature.recoverAddress(of: text, in: .access)
       else { return .failure(.signatureRecovery) }
-      return signer == claims.issuer ? .success(claims) : .failure(.issuerMismatch)
+      return signer == payload.issuer ? .success((signer, payload)) : .failure(.issuerMismatch)
     }
   }
 }
@@ -119,8 +127,8 @@ extension AccessKeyValidator.Rules {
     }
   }
 
-  fileprivate func isRevoked(_ claims: AccessKeyClaims) -> Bool {
-    if let threshold = counterThresholds[claims.issuer], claims.counter <= threshold { return true }
-    return revokedKeys.contains(RevokedKey(issuer: claims.issuer, nonce: claims.nonce))
+  fileprivate func isRevoked(issuer: Address, nonce: String, counter: UInt64) -> Bool {
+    if let threshold = counterThresholds[issuer], counter <= threshold { return true }
+    return revokedKeys.contains(RevokedKey(issuer: issuer, nonce: nonce))
   }
 }

@@ -27,11 +27,11 @@ public struct VerifiedAccessKey: Hashable, Sendable {
   public let expiresAt: Int64?
   public let scope: Scope
 
-  init(_ claims: AccessKeyClaims, scope: Scope) {
-    issuer = claims.issuer
-    audience = claims.audience
-    nonce = claims.nonce
-    expiresAt = claims.expiresAt
+  init(issuer: Address, audience: Address, nonce: String, expiresAt: Int64?, scope: Scope) {
+    self.issuer = issuer
+    self.audience = audience
+    self.nonce = nonce
+    self.expiresAt = expiresAt
     self.scope = scope
   }
 }
