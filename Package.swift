@@ -116,7 +116,7 @@ let package = Package(
       swiftSettings: strict, linkerSettings: sqlcipherLinking),
 
     tests("SecretMemory", ["SecretMemory"]),
-    tests("Identity", ["Identity", "SecretMemory"]),
+    tests("Identity", ["Identity", "SecretMemory", crypto]),
     tests("SecureChannel", ["SecureChannel", "Identity", "SecretMemory", crypto]),
     tests("Keyring", ["Keyring", "SecretMemory"]),
     tests("Storage", ["Storage", "Keyring", "SecretMemory", grdb]),

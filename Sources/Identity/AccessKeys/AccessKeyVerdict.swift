@@ -26,14 +26,6 @@ public struct VerifiedAccessKey: Hashable, Sendable {
   /// The Unix second from which it is refused; nil for never.
   public let expiresAt: Int64?
   public let scope: Scope
-
-  init(issuer: Address, audience: Address, nonce: String, expiresAt: Int64?, scope: Scope) {
-    self.issuer = issuer
-    self.audience = audience
-    self.nonce = nonce
-    self.expiresAt = expiresAt
-    self.scope = scope
-  }
 }
 
 /// What a presented access key is worth.
