@@ -56,3 +56,11 @@ struct SourceAddress: Hashable, Sendable, CustomStringConvertible {
     }.joined(separator: ":")
   }
 }
+
+extension SourceAddress {
+  /// An address written as in a URL: IPv6 in brackets.
+  init?(literal text: some StringProtocol) {
+    let bare = text.hasPrefix("[") && text.hasSuffix("]") ? text.dropFirst().dropLast() : text[...]
+    self.init(try? NIOCore.SocketAddress(ipAddress: String(bare), port: 0))
+  }
+}

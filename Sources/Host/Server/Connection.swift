@@ -1,0 +1,277 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// One connection: reads a request, has it answered, and goes on to the next.
+///
+/// A body is taken only for a request that the front door has let in by its head; for others it is read and
+/// forgotten, so that the caller gets to see why.
+struct Connection: Sendable {
+  typealias Stream = NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>
+  typealias Parts = NIOAsyncChannelInboundStream<HTTPServerRequestPart>.AsyncIterator
+  typealias Writer = NIOAsyncChannelOutboundWriter<HTTPServerResponsePart>
+
+  let stream: Stream
+  let watch: CallerWatch
+  let origin: Caller.Origin
+  let localAddress: SourceAddress?
+  let door: FrontDoor
+  let held: HeldBytes
+
+  /// Puts the handlers of a connection on a channel. To be called on the channel's event loop.
+  static func make(
+    on channel: any Channel, origin: Caller.Origin, door: FrontDoor, held: HeldBytes
+  ) throws -> Connection {
+    let limits = door.limits
+    let watch = CallerWatch()
+    let pipeline = channel.pipeline.syncOperations
+    var decoderLimits = NIOHTTPDecoderLimitConfiguration()
+    decoderLimits.maxHeaderFieldSize = limits.headerBytes
+    decoderLimits.maxHeaderListSize = limits.headerBytes
+    decoderLimits.maxHeaderFieldCount = limits.headerFields
+    let connection = ConnectionGuard(limits: limits, watch: watch)
+    try pipeline.addHandler(ByteWatch(connection))
+    try pipeline.configureHTTPServerPipeline(
+      withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: true,
+      withEncoderConfiguration: .init(),
+      withDecoderLimitConfiguration: decoderLimits)
+    try pipeline.addHandler(connection)
+    let stream = try Stream(
+      wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+    return Connection(
+      stream: stream, watch: watch, origin: origin, localAddress: SourceAddress(channel.localAddress),
+      door: door, held: held)
+  }
+
+  /// Serves until either side closes. Whatever goes wrong ends this connection and nothing else.
+  func run() async {
+    do {
+      try await stream.executeThenClose { inbound, outbound in
+        var parts = inbound.makeAsyncIterator()
+        do {
+          while let head = try await Self.nextHead(&parts) {
+            guard try await serve(head, &parts, outbound) else { break }
+          }
+        } catch let fault as ConnectionGuard.Fault {
+          switch fault {
+          case .timedOut: try await send(.text("Request Timeout", status: .requestTimeout), outbound)
+          }
+        } catch let error as HTTPParserError {
+          let isOverflow = error == .headerOverflow
+          try await send(isOverflow ? .headersTooLarge : .text("Bad Request", status: .badRequest), outbound)
+        } catch is CutAnswer {
+          // What was written goes out; the missing end tells the caller that there was to be more.
+        }
+        outbound.finish()
+        try await stream.channel.closeFuture.get()
+      }
+    } catch {
+      door.logger.trace("a connection ended", metadata: ["error": "\(error)"])
+    }
+  }
+
+  /// The head that the next request starts with; nil when there is none.
+  private static func nextHead(_ parts: inout Parts) async throws -> HTTPRequestHead? {
+    while let part = try await parts.next() {
+      if case .head(let head) = part { return head }
+    }
+    return nil
+  }
+
+  // MARK: One request
+
+  /// Serves one request. False where the connection cannot be used for another.
+  private func serve(_ head: HTTPRequestHead, _ parts: inout Parts, _ outbound: Writer) async throws -> Bool {
+    guard let request = HTTPRequest(strict: head) else {
+      try await send(.text("Bad Request", status: .badRequest), outbound)
+      return false
+    }
+    let limit = door.bodyLimit(for: head.uri)
+    let announced = head.headers.first(name: "content-length").map(UInt64.init)
+    if let announced, announced.map({ $0 > UInt64(limit) }) ?? true {
+      try await send(
+        announced.map { .tooLarge($0, limit: limit) } ?? .text("Bad Request", status: .badRequest), outbound)
+      return false
+    }
+    let arrival = Arrival(origin: origin, localAddress: localAddress)
+    let admission = try await door.admit(request, from: arrival)
+    let expectsContinue = head.headers.first(name: "expect")?.lowercased() == "100-continue"
+    let ticket: FrontDoor.Ticket?
+    switch admission {
+    case .admitted(let admitted):
+      ticket = admitted
+      if expectsContinue { try await outbound.write(.head(.init(version: head.version, status: .continue))) }
+    case .answered(let response):
+      ticket = nil
+      if expectsContinue {
+        try await send(response, outbound, for: request)
+        return false
+      }
+    }
+
+    var share = HeldShare(of: held, for: origin.source)
+    let body: ByteBuffer
+    switch try await read(&parts, upTo: limit, keeping: ticket != nil, &share) {
+    case .whole(let whole): body = whole
+    case .tooLarge(let count):
+      try await send(.tooLarge(count, limit: limit), outbound, for: request)
+      return false
+    case .noRoom:
+      var response = Response.failure(
+        .serviceUnavailable, type: "server_overloaded",
+        message: "Server is holding too many requests. Retry shortly.")
+      response.headers[.retryAfter] = "1"
+      try await send(response, outbound, for: request)
+      return false
+    case .truncated:
+      return false
+    }
+
+    // A connection that asks for another protocol is not read from after this request.
+    let isLast = !head.isKeepAlive || head.version != .http1_1 || head.headers.contains(name: "upgrade")
+    switch admission {
+    case .answered(let response):
+      try await send(response, outbound, for: request, version: head.version, isLast: isLast)
+    case .admitted(let ticket):
+      let (door, watch) = (door, watch)
+      try await watch.whileCallerWaits {
+        let response = try await door.answer(ticket, body: body)
+        try await send(response, outbound, for: request, version: head.version, isLast: isLast)
+      }
+    }
+    return !isLast
+  }
+
+  private enum Body {
+    case whole(ByteBuffer)
+    case tooLarge(UInt64)
+    case noRoom
+    case truncated
+  }
+
+  /// Reads a body to its end, or until it is too large.
+  private func read(
+    _ parts: inout Parts, upTo limit: Int, keeping: Bool, _ share: inout HeldShare
+  ) async throws -> Body {
+    var body = ByteBuffer()
+    var count: UInt64 = 0
+    while let part = try await parts.next() {
+      switch part {
+      case .head: return .truncated
+      case .end: return .whole(body)
+      case .body(var bytes):
+        count += UInt64(bytes.readableBytes)
+        if count > UInt64(limit) { return .tooLarge(count) }
+        guard keeping else { continue }
+        guard share.add(bytes.readableBytes) else { return .noRoom }
+        if body.readableBytes == 0 { body = bytes } else { body.writeBuffer(&bytes) }
+      }
+    }
+    return .truncated
+  }
+
+  // MARK: Answers
+
+  /// Writes a response. Throws `CutAnswer` where its body fails after the head has gone out.
+  private func send(
+    _ response: Response, _ outbound: Writer, for request: HTTPRequest? = nil,
+    version: HTTPVersion = .http1_1, isLast: Bool = true
+  ) async throws {
+    var fields = response.headers
+    fields.addSecurityHeaders()
+    if let request, request.method != .options {
+      for field in door.visitors.sharingHeaders(for: request) where fields[field.name] == nil {
+        fields.append(field)
+      }
+    }
+    if isLast { fields[.connection] = "close" }
+    let head = HTTPResponseHead(
+      version: version.minor == 0 ? .http1_0 : .http1_1,
+      status: HTTPResponseStatus(
+        statusCode: response.status.code, reasonPhrase: response.status.reasonPhrase),
+      headers: HTTPHeaders(fields.map { ($0.name.rawName, $0.value) }))
+
+    if let length = response.body.contentLength, length <= 1 << 20 {
+      let collected = BodyCollector(limit: 1 << 20)
+      try await response.body.write(collected)
+      try await outbound.write(
+        contentsOf: [.head(head)] + collected.parts.map { .body(.byteBuffer($0)) } + [.end(nil)])
+      return
+    }
+    try await outbound.write(.head(head))
+    let writer = AnswerWriter(outbound)
+    do {
+      try await response.body.write(writer)
+    } catch {
+      door.logger.debug("an answer was cut", metadata: ["error": "\(error)"])
+      throw CutAnswer()
+    }
+    if !writer.isFinished { throw CutAnswer() }
+  }
+}
+
+/// An answer that ended before its end.
+private struct CutAnswer: Error {}
+
+/// Writes the parts of an answer to the connection as they come.
+private final class AnswerWriter: ResponseBodyWriter {
+  private let outbound: Connection.Writer
+  private(set) var isFinished = false
+
+  init(_ outbound: Connection.Writer) {
+    self.outbound = outbound
+  }
+
+  func write(_ buffer: ByteBuffer) async throws {
+    try await outbound.write(.body(.byteBuffer(buffer)))
+  }
+
+  func write(contentsOf buffers: some Sequence<ByteBuffer>) async throws {
+    try await outbound.write(contentsOf: buffers.map { .body(.byteBuffer($0)) })
+  }
+
+  func finish(_ trailingHeaders: HTTPFields?) async throws {
+    isFinished = true
+    try await outbound.write(
+      .end(trailingHeaders.map { HTTPHeaders($0.map { ($0.name.rawName, $0.value) }) }))
+  }
+}
+
+extension HTTPRequest {
+  /// A head whose target is a path and whose names are well-formed; nil for all else.
+  fileprivate init?(strict head: HTTPRequestHead) {
+    guard let method = HTTPRequest.Method(head.method.rawValue),
+      head.uri.hasPrefix("/") || (head.uri == "*" && method == .options)
+    else { return nil }
+    let hosts = head.headers["host"]
+    guard hosts.count <= 1 else { return nil }
+    var fields = HTTPFields()
+    fields.reserveCapacity(head.headers.count)
+    for (name, value) in head.headers where name.lowercased() != "host" {
+      guard let name = HTTPField.Name(name) else { return nil }
+      fields.append(HTTPField(name: name, value: value))
+    }
+    self.init(method: method, scheme: "http", authority: hosts.first, path: head.uri, headerFields: fields)
+  }
+}
+
+extension HTTPFields {
+  /// What keeps a browser from doing anything with an answer but reading it.
+  fileprivate mutating func addSecurityHeaders() {
+    let headers: HTTPFields = [
+      .xContentTypeOptions: "nosniff",
+      .xFrameOptions: "DENY",
+      .referrerPolicy: "no-referrer",
+      .contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'",
+      .cacheControl: "no-store",
+    ]
+    for field in headers where self[field.name] == nil { append(field) }
+  }
+}
+
+extension HTTPField.Name {
+  fileprivate static let xFrameOptions = HTTPField.Name("X-Frame-Options")!
+  fileprivate static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
+}

@@ -1,0 +1,126 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// The Unix socket over which the owner gives orders: bound with mode 0600 in a folder of mode 0700, held by a
+/// lock for as long as the service runs.
+///
+/// A socket that a service left behind is replaced; one on which a service listens is never taken from it.
+struct ControlSocket: ~Copyable {
+  let path: String
+  /// Bound, not yet listening. Whoever listens on it closes it.
+  let descriptor: CInt
+  private let lock: CInt
+  private let identity: FileIdentity
+
+  private struct FileIdentity: Equatable {
+    let device: dev_t
+    let inode: ino_t
+
+    init?(_ path: String) {
+      var status = stat()
+      guard lstat(path, &status) == 0 else { return nil }
+      (device, inode) = (status.st_dev, status.st_ino)
+    }
+  }
+
+  /// Takes the lock beside `path` and binds a socket there.
+  init(path: String) throws(HostError) {
+    guard path.utf8.count < Self.longestPath else { throw .socketPathTooLong(path) }
+    try Self.checkFolder(of: path)
+    let lock = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard lock >= 0 else { throw .socketUnusable(path, reason: Self.lastError) }
+    guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+      close(lock)
+      throw .alreadyRunning(socket: path)
+    }
+    do throws(HostError) {
+      try Self.removeStale(path)
+      let descriptor = try Self.bind(path)
+      guard let identity = FileIdentity(path) else {
+        close(descriptor)
+        throw .socketUnusable(path, reason: "it is gone again")
+      }
+      self.init(path: path, descriptor: descriptor, lock: lock, identity: identity)
+    } catch {
+      close(lock)
+      throw error
+    }
+  }
+
+  private init(path: String, descriptor: CInt, lock: CInt, identity: FileIdentity) {
+    self.path = path
+    self.descriptor = descriptor
+    self.lock = lock
+    self.identity = identity
+  }
+
+  /// Removes the socket, if it is still this one, and lets go of the lock.
+  deinit {
+    if FileIdentity(path) == identity { unlink(path) }
+    close(lock)
+  }
+
+  // MARK: Steps
+
+  /// `sun_path` with its terminating zero.
+  private static let longestPath = MemoryLayout.size(ofValue: sockaddr_un().sun_path)
+
+  private static var lastError: String { String(cString: strerror(errno)) }
+
+  private static func checkFolder(of path: String) throws(HostError) {
+    let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    var status = stat()
+    guard stat(folder, &status) == 0 else { throw .socketUnusable(path, reason: lastError) }
+    guard status.st_uid == geteuid(), status.st_mode & 0o077 == 0 else {
+      throw .folderNotPrivate(folder)
+    }
+  }
+
+  private static func removeStale(_ path: String) throws(HostError) {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return }
+    guard status.st_mode & S_IFMT == S_IFSOCK else {
+      throw .socketUnusable(path, reason: "it is not a socket")
+    }
+    let probe = try makeSocket(path)
+    defer { close(probe) }
+    let isAlive = withAddress(path) { connect(probe, $0, $1) } == 0
+    // Anything but a refusal means that somebody may be there.
+    guard !isAlive && errno == ECONNREFUSED else { throw .alreadyRunning(socket: path) }
+    guard unlink(path) == 0 else { throw .socketUnusable(path, reason: lastError) }
+  }
+
+  private static func bind(_ path: String) throws(HostError) -> CInt {
+    let socket = try makeSocket(path)
+    // Linux gives the file the mode of the unbound socket, so there is no moment at which it is open to others.
+    guard fchmod(socket, 0o600) == 0, withAddress(path, { Glibc.bind(socket, $0, $1) }) == 0 else {
+      let reason = lastError
+      close(socket)
+      throw .socketUnusable(path, reason: reason)
+    }
+    return socket
+  }
+
+  private static func makeSocket(_ path: String) throws(HostError) -> CInt {
+    let socket = socket(
+      AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+    guard socket >= 0 else { throw .socketUnusable(path, reason: lastError) }
+    return socket
+  }
+
+  private static func withAddress(
+    _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt
+  ) -> CInt {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    return withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+  }
+}
