@@ -1,11 +1,33 @@
-/// What can go wrong in `Stores`, each with what a person can do about it.
-public enum StoresError: Error, Hashable, CustomStringConvertible {
-  /// No row has that identifier.
-  case notFound
+public import Identity
 
+/// Why a store refused, each as a sentence for a person.
+public enum StoresError: Error, Hashable, Sendable {
+  /// No agent answers to that name, id or address.
+  case noSuchAgent(String)
+  /// No access key has that id.
+  case noSuchKey(String)
+  /// No session has that id, or it belongs to another agent.
+  case noSuchSession
+  /// An agent of that name is there already.
+  case nameTaken(String)
+  /// A name is empty, longer than 64 characters, or holds control characters.
+  case badName
+  /// Every index was used.
+  case indicesExhausted
+  /// The key could not be derived.
+  case identity(IdentityError)
+}
+
+extension StoresError: CustomStringConvertible {
   public var description: String {
     switch self {
-    case .notFound: "There is no such record."
+    case .noSuchAgent(let reference): "There is no agent '\(reference)'; see 'osaurus-host agent list'."
+    case .noSuchKey(let id): "There is no access key '\(id)'; see 'osaurus-host key list'."
+    case .noSuchSession: "There is no such conversation with this agent."
+    case .nameTaken(let name): "There is an agent called '\(name)' already; choose another name."
+    case .badName: "An agent's name has 1 to 64 characters on one line."
+    case .indicesExhausted: "This identity has no agent index left."
+    case .identity(let error): error.description
     }
   }
 }

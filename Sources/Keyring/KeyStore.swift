@@ -1,0 +1,43 @@
+public import SecretMemory
+
+/// What rests in a key store.
+public enum KeyItem: Hashable, Sendable {
+  /// The 32 bytes of the master identity.
+  case masterKey
+  /// The 32 bytes from which every database's key derives.
+  case dataKey
+  /// The key of a hosted model server.
+  case modelKey(String)
+  /// The access key for a peer.
+  case peerKey(String)
+
+  /// How the item is named inside the store.
+  public var name: String {
+    switch self {
+    case .masterKey: "master-key"
+    case .dataKey: "data-key"
+    case .modelKey(let provider): "model-key:\(provider)"
+    case .peerKey(let peer): "peer-key:\(peer)"
+    }
+  }
+}
+
+/// Which kind of store holds the keys. The raw values are what people write.
+public enum KeyStoreKind: String, CaseIterable, Codable, Sendable {
+  case secretService = "secret-service"
+  case file
+}
+
+/// Where keys rest. Calls may wait for the system, and for a person at a prompt.
+public protocol KeyStore: Sendable {
+  var kind: KeyStoreKind { get }
+
+  /// Keeps a secret under a name, in place of what was there.
+  func store(_ secret: borrowing SecretBytes, as item: KeyItem) throws(KeyringError)
+
+  /// The secret under a name; nil only where the store answered and has none.
+  func load(_ item: KeyItem) throws(KeyringError) -> SecretBytes?
+
+  /// Forgets a name. Forgetting what is not there does nothing.
+  func remove(_ item: KeyItem) throws(KeyringError)
+}

@@ -1,0 +1,126 @@
+public import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Files and folders that only their owner may open, from the moment they exist.
+public enum PrivateFile {
+  /// Makes a folder 0700 with the folders above it, or accepts one that is there if nobody else may enter it.
+  /// - Throws: ``KeyringError/unsafePermissions(path:mend:)`` or ``KeyringError/file(path:reason:)``.
+  public static func makeFolder(_ folder: URL) throws(KeyringError) {
+    let path = folder.path
+    if mkdir(path, 0o700) == 0 { return }
+    switch errno {
+    case EEXIST: return try checkFolder(path)
+    case ENOENT:
+      let parent = folder.deletingLastPathComponent()
+      guard parent.path != path else { throw failure(path) }
+      try makeParents(parent)
+      guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failure(path) }
+    default: throw failure(path)
+    }
+  }
+
+  private static func makeParents(_ folder: URL) throws(KeyringError) {
+    guard mkdir(folder.path, 0o700) != 0, errno != EEXIST else { return }
+    guard errno == ENOENT, folder.path != "/" else { throw failure(folder.path) }
+    try makeParents(folder.deletingLastPathComponent())
+    guard mkdir(folder.path, 0o700) == 0 || errno == EEXIST else { throw failure(folder.path) }
+  }
+
+  private static func checkFolder(_ path: String) throws(KeyringError) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw failure(path) }
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      throw .file(path: path, reason: "is in the way of a folder")
+    }
+    guard status.st_uid == geteuid() else {
+      throw .unsafePermissions(path: path, mend: "sudo chown -R $(id -un) '\(path)'")
+    }
+    guard status.st_mode & 0o077 == 0 else {
+      throw .unsafePermissions(path: path, mend: "chmod 700 '\(path)'")
+    }
+  }
+
+  /// Makes an empty file 0600 where there is none.
+  /// - Throws: ``KeyringError/file(path:reason:)``.
+  public static func createIfMissing(_ file: URL) throws(KeyringError) {
+    let descriptor = open(file.path, O_CREAT | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw failure(file.path) }
+    close(descriptor)
+  }
+
+  /// Reads a whole file of at most `limit` bytes; nil where there is none.
+  /// - Throws: ``KeyringError/unsafePermissions(path:mend:)`` when others may read it, or
+  ///   ``KeyringError/file(path:reason:)``, also for a symbolic link.
+  public static func read(_ file: URL, limit: Int) throws(KeyringError) -> [UInt8]? {
+    let path = file.path
+    let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return nil }
+      throw failure(path)
+    }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw failure(path) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw .file(path: path, reason: "is not a plain file") }
+    guard status.st_uid == geteuid(), status.st_mode & 0o077 == 0 else {
+      throw .unsafePermissions(path: path, mend: "chmod 600 '\(path)'")
+    }
+    guard status.st_size <= limit else {
+      throw .file(path: path, reason: "is larger than \(limit) bytes")
+    }
+    var bytes = [UInt8](repeating: 0, count: limit + 1)
+    var filled = 0
+    while filled < bytes.count {
+      let count = bytes.withUnsafeMutableBytes {
+        Glibc.read(descriptor, $0.baseAddress! + filled, $0.count - filled)
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw failure(path) }
+      if count == 0 { break }
+      filled += count
+    }
+    guard filled <= limit else { throw .file(path: path, reason: "is larger than \(limit) bytes") }
+    return Array(bytes.prefix(filled))
+  }
+
+  /// Puts `bytes` in a file's place, 0600, all at once: whoever looks, also after a power cut, finds the old content
+  /// or the new.
+  /// - Throws: ``KeyringError/file(path:reason:)``; the old content is still there then.
+  public static func replace(_ file: URL, with bytes: [UInt8]) throws(KeyringError) {
+    let temporary = file.path + ".\(getpid()).\(UInt32.random(in: .min ... .max)).new"
+    let descriptor = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw failure(file.path) }
+    var isDone = bytes.withUnsafeBytes { write($0, to: descriptor) } && fsync(descriptor) == 0
+    let reason = errno
+    close(descriptor)
+    isDone = isDone && rename(temporary, file.path) == 0
+    guard isDone else {
+      unlink(temporary)
+      errno = reason
+      throw failure(file.path)
+    }
+    let folder = open(file.deletingLastPathComponent().path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    if folder >= 0 {
+      fsync(folder)
+      close(folder)
+    }
+  }
+
+  private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
+    var written = 0
+    while written < bytes.count {
+      let count = Glibc.write(descriptor, bytes.baseAddress! + written, bytes.count - written)
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return false }
+      written += count
+    }
+    return true
+  }
+
+  private static func failure(_ path: String) -> KeyringError {
+    .file(path: path, reason: errno == ELOOP ? "is a symbolic link" : String(cString: strerror(errno)))
+  }
+}

@@ -1,0 +1,68 @@
+import Crypto
+public import Keyring
+public import SecretMemory
+
+/// The key that everything stored hangs on: 32 random bytes, from which every database gets a key of its own.
+public final class DataKey: Sendable {
+  /// The number of bytes.
+  public static let byteCount = 32
+
+  private let bytes: SecretBytes
+
+  /// Takes exactly 32 bytes.
+  /// - Throws: ``StorageError/malformedKey``.
+  public init(_ bytes: consuming SecretBytes) throws(StorageError) {
+    guard bytes.count == Self.byteCount else { throw .malformedKey }
+    self.bytes = bytes
+  }
+
+  private init(random count: Int) { bytes = .random(count: count) }
+
+  /// A new key from the system's random generator.
+  public static func generate() -> DataKey { DataKey(random: byteCount) }
+
+  /// The key of one database: HKDF-SHA256 of the data key with the info "osaurus-db-v1:" and the database's name
+  /// (RFC 5869, no salt), 32 bytes.
+  public func databaseKey(for database: DatabaseName) -> SecretBytes {
+    let derived = bytes.withUnsafeBytes { bytes in
+      HKDF<SHA256>.deriveKey(
+        inputKeyMaterial: SymmetricKey(data: bytes), info: Array("osaurus-db-v1:\(database.rawValue)".utf8),
+        outputByteCount: Self.byteCount)
+    }
+    return SecretBytes(count: Self.byteCount) { target in
+      derived.withUnsafeBytes { target.copyMemory(from: $0) }
+    }
+  }
+
+  /// Keeps the key in a key store.
+  public func store(in keyStore: any KeyStore) throws(KeyringError) {
+    try keyStore.store(bytes, as: .dataKey)
+  }
+
+  /// The data key of a host: read from the key store or, where nothing is stored yet, made and kept there.
+  /// - Throws: ``StorageError/keyMissingForExistingData`` where a database exists without a key, and
+  ///   ``StorageError/file(_:)`` where the key store cannot be read. Neither is a reason to make a new key.
+  public static func provision(
+    in keyStore: any KeyStore, folders: HostFolders
+  ) throws(StorageError) -> DataKey {
+    do {
+      if let bytes = try keyStore.load(.dataKey) { return try DataKey(bytes) }
+    } catch let error as KeyringError {
+      throw .file(error)
+    } catch let error as StorageError {
+      throw error
+    } catch {
+      throw .malformedKey
+    }
+    guard !DatabaseName.allCases.contains(where: { $0.hasContent(in: folders) }) else {
+      throw .keyMissingForExistingData
+    }
+    let key = DataKey.generate()
+    do {
+      try key.store(in: keyStore)
+    } catch {
+      throw .file(error)
+    }
+    return key
+  }
+}

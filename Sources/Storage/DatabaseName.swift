@@ -1,0 +1,19 @@
+public import Foundation
+public import Keyring
+
+/// The databases that a host has. The raw values are their paths below the data folder, and the labels of their keys.
+public enum DatabaseName: String, CaseIterable, Sendable {
+  /// What was said.
+  case chatHistory = "chat/history.sqlite"
+  /// Agents, access keys, revocations.
+  case host = "host/host.sqlite"
+
+  /// Where its file is.
+  public func file(in folders: HostFolders) -> URL { folders.data.appending(path: rawValue) }
+
+  /// Whether its file holds anything.
+  func hasContent(in folders: HostFolders) -> Bool {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: file(in: folders).path)
+    return (attributes?[.size] as? Int ?? 0) > 0
+  }
+}

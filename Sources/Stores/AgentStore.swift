@@ -1,0 +1,162 @@
+public import Foundation
+public import GRDB
+public import Identity
+
+/// An agent: who it is, what it is told, and the address that it answers from.
+public struct AgentRecord: Codable, Hashable, Identifiable, Sendable {
+  public let id: UUID
+  public var name: String
+  public var description: String
+  public var systemPrompt: String
+  /// The model it uses; the host's default without one.
+  public var model: String?
+  /// The number of its key below the master.
+  public internal(set) var keyIndex: AgentIndex?
+  /// The address of that key.
+  public internal(set) var address: Address?
+  /// Whether devices on the network may find and reach it.
+  public var isExposed: Bool
+  public let createdAt: Date
+  public internal(set) var updatedAt: Date
+}
+
+extension AgentRecord: StoredRecord {
+  public static let databaseTableName = "agents"
+}
+
+/// The agents of a host. An index is never given twice, not even after its agent is gone: an old key must not open a
+/// new agent.
+public struct AgentStore: Sendable {
+  /// The longest name, in characters.
+  public static let longestName = 64
+
+  private let pool: DatabasePool
+
+  /// - Parameter pool: a database with ``HostSchema``.
+  public init(_ pool: DatabasePool) { self.pool = pool }
+
+  /// Every agent, in the order in which they were made.
+  public func list() async throws -> [AgentRecord] {
+    try await pool.read { try AgentRecord.order(Column("created_at"), Column("id")).fetchAll($0) }
+  }
+
+  /// The agent with an id.
+  public func find(id: UUID) async throws -> AgentRecord? {
+    try await pool.read { try Self.find("id", id.uuidString, $0) }
+  }
+
+  /// The agent that answers from an address now.
+  public func find(address: Address) async throws -> AgentRecord? {
+    try await pool.read { try Self.find("address", address.checksummed, $0) }
+  }
+
+  /// The agent that a person means by an id, an address or a name.
+  /// - Throws: ``StoresError/noSuchAgent(_:)``.
+  public func find(reference: String) async throws -> AgentRecord {
+    let found = try await pool.read { database in
+      if let id = UUID(uuidString: reference) { return try Self.find("id", id.uuidString, database) }
+      if let address = Address(ignoringChecksum: reference) {
+        return try Self.find("address", address.checksummed, database)
+      }
+      return try Self.find("name", reference, database)
+    }
+    guard let found else { throw StoresError.noSuchAgent(reference) }
+    return found
+  }
+
+  private static func find(_ column: String, _ value: String, _ database: Database) throws -> AgentRecord? {
+    try AgentRecord.filter(Column(column) == value).fetchOne(database)
+  }
+
+  /// Makes an agent under the next index.
+  /// - Parameter derive: gives the address of an index.
+  /// - Throws: ``StoresError/badName``, ``StoresError/nameTaken(_:)``, or what `derive` throws.
+  public func create(
+    name: String, description: String = "", systemPrompt: String = "", model: String? = nil,
+    isExposed: Bool = true, now: Date = Date(), derive: @escaping @Sendable (AgentIndex) throws -> Address
+  ) async throws -> AgentRecord {
+    let name = try Self.checked(name)
+    return try await pool.write { database in
+      try Self.refuse(taken: name, except: nil, database)
+      let index = try Self.nextIndex(database)
+      let record = AgentRecord(
+        id: UUID(), name: name, description: description, systemPrompt: systemPrompt, model: model,
+        keyIndex: index, address: try derive(index), isExposed: isExposed, createdAt: now.asStored,
+        updatedAt: now.asStored)
+      try record.insert(database)
+      try RisingCounter.generation.next(database)
+      return record
+    }
+  }
+
+  /// Changes what an agent is called and told. Its index and address stay.
+  /// - Throws: ``StoresError/noSuchAgent(_:)``, ``StoresError/badName``, ``StoresError/nameTaken(_:)``.
+  public func update(
+    _ id: UUID, now: Date = Date(), _ change: @escaping @Sendable (inout AgentRecord) -> Void
+  ) async throws -> AgentRecord {
+    try await pool.write { database in
+      guard var record = try Self.find("id", id.uuidString, database) else {
+        throw StoresError.noSuchAgent(id.uuidString)
+      }
+      change(&record)
+      record.name = try Self.checked(record.name)
+      try Self.refuse(taken: record.name, except: id, database)
+      record.updatedAt = now.asStored
+      try record.update(database)
+      return record
+    }
+  }
+
+  /// Gives an agent a fresh index and address, and revokes every key of the old one, all at once.
+  /// - Throws: ``StoresError/noSuchAgent(_:)``, or what `derive` throws.
+  public func rotate(
+    _ id: UUID, now: Date = Date(), derive: @escaping @Sendable (AgentIndex) throws -> Address
+  ) async throws -> AgentRecord {
+    try await pool.write { database in
+      guard var record = try Self.find("id", id.uuidString, database) else {
+        throw StoresError.noSuchAgent(id.uuidString)
+      }
+      if let address = record.address { try AccessKeyStore.revokeAll(of: address, now: now, database) }
+      let index = try Self.nextIndex(database)
+      record.keyIndex = index
+      record.address = try derive(index)
+      record.updatedAt = now.asStored
+      try record.update(database)
+      try RisingCounter.generation.next(database)
+      return record
+    }
+  }
+
+  /// Removes an agent and revokes every key of its address, all at once.
+  /// - Throws: ``StoresError/noSuchAgent(_:)``.
+  public func delete(_ id: UUID, now: Date = Date()) async throws {
+    try await pool.write { database in
+      guard let record = try Self.find("id", id.uuidString, database) else {
+        throw StoresError.noSuchAgent(id.uuidString)
+      }
+      if let address = record.address { try AccessKeyStore.revokeAll(of: address, now: now, database) }
+      try record.delete(database)
+      try RisingCounter.generation.next(database)
+    }
+  }
+
+  private static func nextIndex(_ database: Database) throws -> AgentIndex {
+    guard let index = UInt32(exactly: try RisingCounter.agentIndex.next(database)) else {
+      throw StoresError.indicesExhausted
+    }
+    return AgentIndex(rawValue: index)
+  }
+
+  private static func checked(_ name: String) throws -> String {
+    let trimmed = name.trimmingCharacters(in: .whitespaces)
+    guard !trimmed.isEmpty, trimmed.count <= longestName,
+      !trimmed.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+    else { throw StoresError.badName }
+    return trimmed
+  }
+
+  private static func refuse(taken name: String, except id: UUID?, _ database: Database) throws {
+    guard let other = try find("name", name, database), other.id != id else { return }
+    throw StoresError.nameTaken(other.name)
+  }
+}

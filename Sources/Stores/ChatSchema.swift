@@ -1,0 +1,54 @@
+public import GRDB
+
+/// The schema of `chat/history.sqlite`: conversations, what was said in them, and a full-text index over it.
+/// Migrations are never edited.
+public enum ChatSchema {
+  public static var migrator: DatabaseMigrator {
+    var migrator = DatabaseMigrator()
+    migrator.registerMigration("1 sessions and turns") { database in
+      // The index refers to turns by rowid, which only an INTEGER PRIMARY KEY keeps through a VACUUM.
+      try database.execute(
+        sql: """
+          CREATE TABLE sessions (
+            id TEXT PRIMARY KEY NOT NULL,
+            agent_id TEXT,
+            title TEXT NOT NULL,
+            model TEXT,
+            source TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            updated_at REAL NOT NULL
+          ) STRICT;
+          CREATE INDEX sessions_agent ON sessions (agent_id, updated_at DESC);
+
+          CREATE TABLE turns (
+            row_id INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            role TEXT NOT NULL,
+            content TEXT NOT NULL,
+            thinking TEXT NOT NULL DEFAULT '',
+            tool_calls TEXT,
+            tool_call_id TEXT,
+            ending TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            UNIQUE (session_id, position)
+          ) STRICT;
+
+          CREATE VIRTUAL TABLE turns_text USING fts5 (
+            content, content = 'turns', content_rowid = 'row_id', tokenize = 'unicode61 remove_diacritics 2');
+          CREATE TRIGGER turns_ai AFTER INSERT ON turns BEGIN
+            INSERT INTO turns_text (rowid, content) VALUES (new.row_id, new.content);
+          END;
+          CREATE TRIGGER turns_ad AFTER DELETE ON turns BEGIN
+            INSERT INTO turns_text (turns_text, rowid, content) VALUES ('delete', old.row_id, old.content);
+          END;
+          CREATE TRIGGER turns_au AFTER UPDATE OF content ON turns BEGIN
+            INSERT INTO turns_text (turns_text, rowid, content) VALUES ('delete', old.row_id, old.content);
+            INSERT INTO turns_text (rowid, content) VALUES (new.row_id, new.content);
+          END;
+          """)
+    }
+    return migrator
+  }
+}

@@ -1,0 +1,89 @@
+public import GRDB
+
+/// The schema of `host/host.sqlite`: agents, access keys and what revokes them. Migrations are never edited.
+public enum HostSchema {
+  public static var migrator: DatabaseMigrator {
+    var migrator = DatabaseMigrator()
+    migrator.registerMigration("1 agents, access keys and revocations") { database in
+      try database.execute(
+        sql: """
+          CREATE TABLE agents (
+            id TEXT PRIMARY KEY NOT NULL,
+            name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+            description TEXT NOT NULL DEFAULT '',
+            system_prompt TEXT NOT NULL DEFAULT '',
+            model TEXT,
+            key_index INTEGER UNIQUE,
+            address TEXT UNIQUE,
+            is_exposed INTEGER NOT NULL DEFAULT 1,
+            created_at REAL NOT NULL,
+            updated_at REAL NOT NULL
+          ) STRICT;
+
+          CREATE TABLE access_keys (
+            id TEXT PRIMARY KEY NOT NULL,
+            label TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            nonce TEXT NOT NULL,
+            counter INTEGER NOT NULL,
+            issuer TEXT NOT NULL,
+            audience TEXT NOT NULL,
+            expiry TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            expires_at REAL,
+            revoked_at REAL,
+            UNIQUE (issuer, nonce)
+          ) STRICT;
+          CREATE INDEX access_keys_audience ON access_keys (audience);
+
+          CREATE TABLE revoked_keys (
+            issuer TEXT NOT NULL,
+            nonce TEXT NOT NULL,
+            revoked_at REAL NOT NULL,
+            PRIMARY KEY (issuer, nonce)
+          ) STRICT, WITHOUT ROWID;
+
+          CREATE TABLE counter_thresholds (
+            issuer TEXT PRIMARY KEY NOT NULL,
+            threshold INTEGER NOT NULL
+          ) STRICT, WITHOUT ROWID;
+
+          -- An empty agent stands for every audience.
+          CREATE TABLE whitelist (
+            agent TEXT NOT NULL DEFAULT '',
+            issuer TEXT NOT NULL,
+            PRIMARY KEY (agent, issuer)
+          ) STRICT, WITHOUT ROWID;
+
+          -- Numbers that only rise: agent_index and key_counter are the last ones used, generation counts changes.
+          CREATE TABLE counters (
+            name TEXT PRIMARY KEY NOT NULL,
+            value INTEGER NOT NULL
+          ) STRICT, WITHOUT ROWID;
+          INSERT INTO counters (name, value) VALUES ('agent_index', -1), ('key_counter', 0), ('generation', 0);
+          """)
+    }
+    return migrator
+  }
+}
+
+/// A number in the database that only rises.
+enum RisingCounter: String {
+  case agentIndex = "agent_index"
+  case keyCounter = "key_counter"
+  /// Counts the changes on which the answer to "may this key in?" depends.
+  case generation
+
+  /// Takes the next number, inside the caller's transaction.
+  @discardableResult
+  func next(_ database: Database) throws -> Int64 {
+    try Int64.fetchOne(
+      database, sql: "UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value",
+      arguments: [rawValue])
+      ?? 0
+  }
+
+  func value(_ database: Database) throws -> Int64 {
+    try Int64.fetchOne(database, sql: "SELECT value FROM counters WHERE name = ?", arguments: [rawValue]) ?? 0
+  }
+}
