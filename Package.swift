@@ -107,7 +107,9 @@ let package = Package(
       ]),
     floor(
       "Connector",
-      ["SecureChannel", "Identity", "Keyring", "SecretMemory", httpClient, nioCore, log]),
+      [
+        "SecureChannel", "Identity", "Keyring", "SecretMemory", httpClient, nioCore, nioPosix, nioHTTP1,
+      ]),
     .executableTarget(
       name: "osaurus-host",
       dependencies: [
@@ -133,6 +135,9 @@ let package = Package(
       ]),
     tests(
       "Connector",
-      ["Connector", "Host", "SecureChannel", "Identity", "Keyring", "SecretMemory", hummingbird, nioCore]),
+      [
+        "Connector", "SecureChannel", "Identity", "Keyring", "SecretMemory", httpClient, nioCore, nioPosix,
+        nioHTTP1,
+      ]),
   ]
 )

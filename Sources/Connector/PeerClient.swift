@@ -1,0 +1,195 @@
+public import AsyncHTTPClient
+import Foundation
+import NIOHTTP1
+import SecureChannel
+
+/// A whole answer.
+public struct PeerAnswer: Hashable, Sendable {
+  public let status: Int
+  public let contentType: String?
+  public let body: [UInt8]
+}
+
+/// Asks one peer through the secure channel, and in no other way.
+///
+/// A session is opened when it is needed, once for all who need it, and only with the pinned agent; it is renewed
+/// before it ends. A call is sent once. The one exception is a peer that says that it does not know the session: it
+/// cannot have opened the call, so a new session is opened and the call sealed anew, once. Whatever else goes wrong is
+/// an error, for the call may have run. (spec/01, B7)
+public actor PeerClient {
+  private let key: PeerKey
+  private let transport: PeerTransport
+  private let limits: PeerLimits
+  private let now: @Sendable () -> Int64
+  private let onHandshake: @Sendable (Peer.Handshake) -> Void
+
+  private var current: (session: ClientSession, handshake: Peer.Handshake)?
+  /// The handshake that is under way; its number tells it from one that was given up.
+  private var opening: (task: Task<Void, Never>, number: Int)?
+  private var waiting: [Int: CheckedContinuation<ClientSession, any Error>] = [:]
+  private var lastNumber = 0
+
+  /// - Parameters:
+  ///   - client: a client from `HTTPClient.forPeers()`, which stays the caller's to shut down.
+  ///   - onHandshake: told of every new session.
+  public init(
+    peer: Peer, key: PeerKey, client: HTTPClient,
+    onHandshake: @escaping @Sendable (Peer.Handshake) -> Void = { _ in }
+  ) {
+    self.init(
+      peer: peer, key: key, client: client, limits: PeerLimits(),
+      now: { Int64(Date().timeIntervalSince1970) }, onHandshake: onHandshake)
+  }
+
+  /// - Parameter now: the time, in Unix seconds.
+  init(
+    peer: Peer, key: PeerKey, client: HTTPClient, limits: PeerLimits, now: @escaping @Sendable () -> Int64,
+    onHandshake: @escaping @Sendable (Peer.Handshake) -> Void = { _ in }
+  ) {
+    self.key = key
+    self.limits = limits
+    self.now = now
+    self.onHandshake = onHandshake
+    transport = PeerTransport(peer: peer, client: client, limits: limits)
+  }
+
+  // MARK: Asking
+
+  /// Opens a session if there is none.
+  /// - Returns: The proof of the session that there is now.
+  /// - Throws: ``ConnectorError`` or `CancellationError`.
+  public func handshake() async throws -> Peer.Handshake {
+    let session = try await session()
+    if let current, current.session === session { return current.handshake }
+    return Peer.Handshake(signer: session.agent, at: date)
+  }
+
+  /// Sends a request and waits for the whole answer, whatever its status is.
+  /// - Parameter path: the route inside the channel, with its query; begins with `/`.
+  /// - Throws: ``ConnectorError`` or `CancellationError`.
+  public func send(_ method: String, _ path: String, body: [UInt8]?) async throws -> PeerAnswer {
+    var (response, opener) = try await call(method, path, body, accept: "application/json")
+    if PeerTransport.isEventStream(response) { return try await collectStream(response, opener) }
+    return try await openWhole(response, &opener)
+  }
+
+  /// Sends a request and streams the answer.
+  /// - Parameter path: the route inside the channel, with its query; begins with `/`.
+  /// - Throws: ``ConnectorError/refused(status:code:message:)`` when the peer answered in one piece, any other
+  ///   ``ConnectorError``, or `CancellationError`.
+  public func stream(_ method: String, _ path: String, body: [UInt8]?) async throws -> PeerStream {
+    var (response, opener) = try await call(method, path, body, accept: "text/event-stream")
+    if PeerTransport.isEventStream(response) {
+      return PeerStream(FrameReader(response.body, opener: opener, limits: limits))
+    }
+    let answer = try await openWhole(response, &opener)
+    let refusal = Refusal(status: answer.status, body: answer.body, redact: key.redact)
+    let message =
+      answer.status < 300 ? "it answered in one piece, although a stream was asked for" : refusal.message
+    throw ConnectorError.refused(status: answer.status, code: refusal.code, message: message)
+  }
+
+  /// Seals and sends a request, and gives the head of a good answer with what opens the rest.
+  private func call(
+    _ method: String, _ path: String, _ body: [UInt8]?, accept: String
+  ) async throws -> (HTTPClientResponse, ResponseOpener) {
+    let request = key.withAuthorization { authorization in
+      InnerRequest(
+        method: method, path: path, authorization: authorization, accept: accept,
+        contentType: body == nil ? nil : "application/json", body: body)
+    }
+    var isRepeated = false
+    while true {
+      let session = try await session()
+      let (sealed, opener) = session.seal(request)
+      let response = try await transport.call(sealed, accept: accept)
+      if response.status == .ok { return (response, opener) }
+      let refusal = try await transport.refusal(response)
+      guard !isRepeated, refusal.status == 401, refusal.code == "secure_session_unknown" else {
+        throw transport.error(refusal)
+      }
+      if current?.session === session { current = nil }
+      isRepeated = true
+    }
+  }
+
+  private func openWhole(
+    _ response: HTTPClientResponse, _ opener: inout ResponseOpener
+  ) async throws -> PeerAnswer {
+    let frame = try await transport.collect(response)
+    do {
+      let inner = try frame.withUnsafeBytes { try opener.openBuffered($0) }
+      return PeerAnswer(status: inner.status, contentType: inner.contentType, body: inner.body ?? [])
+    } catch let error as SecureChannelError {
+      throw ConnectorError(error)
+    }
+  }
+
+  /// A stream where one piece was asked for: its head is not authenticated, its body and end are.
+  private func collectStream(
+    _ response: HTTPClientResponse, _ opener: ResponseOpener
+  ) async throws -> PeerAnswer {
+    var body: [UInt8] = []
+    for try await piece in PeerStream(FrameReader(response.body, opener: opener, limits: limits)) {
+      guard body.count + piece.count <= limits.answerBytes else { throw ConnectorError.answerTooLarge }
+      body += piece
+    }
+    return PeerAnswer(status: 200, contentType: "text/event-stream", body: body)
+  }
+
+  // MARK: Sessions
+
+  private var date: Date { Date(timeIntervalSince1970: TimeInterval(now())) }
+
+  /// How many callers wait for a handshake.
+  var waitingCount: Int { waiting.count }
+
+  /// The session that there is, or a new one.
+  private func session() async throws -> ClientSession {
+    if let session = current?.session, now() + limits.renewal < session.expiresAt { return session }
+    current = nil
+    lastNumber += 1
+    let ticket = lastNumber
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        if Task.isCancelled {
+          continuation.resume(throwing: CancellationError())
+          return
+        }
+        waiting[ticket] = continuation
+        if opening == nil { opening = (Task { await self.open(number: ticket) }, ticket) }
+      }
+    } onCancel: {
+      Task { await self.leave(ticket) }
+    }
+  }
+
+  private func open(number: Int) async {
+    let result: Result<ClientSession, any Error>
+    do {
+      result = .success(try await transport.openSession(now: now))
+    } catch {
+      result = .failure(error)
+    }
+    guard opening?.number == number else { return }
+    opening = nil
+    if case .success(let session) = result {
+      let handshake = Peer.Handshake(signer: session.agent, at: date)
+      current = (session, handshake)
+      onHandshake(handshake)
+    }
+    let waiting = waiting
+    self.waiting = [:]
+    for continuation in waiting.values { continuation.resume(with: result) }
+  }
+
+  /// A caller no longer waits. The last one to leave stops the handshake.
+  private func leave(_ ticket: Int) {
+    guard let continuation = waiting.removeValue(forKey: ticket) else { return }
+    continuation.resume(throwing: CancellationError())
+    if waiting.isEmpty {
+      opening?.task.cancel()
+      opening = nil
+    }
+  }
+}

@@ -1,0 +1,21 @@
+/// How much is taken from a peer, and how long it is waited for.
+struct PeerLimits: Sendable {
+  /// The largest answer to a handshake, in bytes on the wire.
+  var handshakeBytes = 64 * 1024
+  /// The largest whole answer, in bytes on the wire.
+  var answerBytes = 64 * 1024 * 1024
+  /// The largest event of a stream, in bytes on the wire.
+  var eventBytes = 16 * 1024 * 1024
+  /// The largest answer from outside of the channel, in bytes: only errors come from there.
+  var refusalBytes = 16 * 1024
+  /// For a whole handshake, the connection included.
+  var handshake: Duration = .seconds(20)
+  /// Until an answer begins: the peer may have to load a model first, or make the whole answer.
+  var answer: Duration = .seconds(600)
+  /// Between two pieces of an answer.
+  var silence: Duration = .seconds(120)
+  /// For the end of a connection after the authenticated end of an answer.
+  var ending: Duration = .seconds(1)
+  /// A session that ends within so many seconds is replaced beforehand.
+  var renewal: Int64 = 60
+}

@@ -1,0 +1,50 @@
+import Foundation
+
+/// What an error answer says, in any of the shapes that hosts use: `{"error":{"code"?,"message","type"}}` and
+/// `{"error":"<code>","message"?}`. (spec/02, C14)
+struct Refusal: Hashable, Sendable {
+  let status: Int
+  /// A word for programs.
+  let code: String?
+  /// One line for people; empty where there is none.
+  let message: String
+
+  /// - Parameter redact: takes out of the message what must not be shown.
+  init(status: Int, body: [UInt8], redact: (String) -> String = { $0 }) {
+    let content = try? JSONDecoder().decode(Content.self, from: Data(body))
+    self.status = status
+    code = content?.code.map { Self.oneLine($0, limit: 100) }
+    message = Self.oneLine(redact(content?.message ?? ""), limit: 500)
+  }
+
+  private struct Content: Decodable {
+    var code: String?
+    var message: String?
+
+    enum CodingKeys: String, CodingKey { case error, message, code }
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      if let text = try? container.decode(String.self, forKey: .error) {
+        message = try? container.decodeIfPresent(String.self, forKey: .message)
+        if message == nil, text.contains(" ") { message = text } else { code = text }
+      } else {
+        let detail = try container.nestedContainer(keyedBy: CodingKeys.self, forKey: .error)
+        code = try? detail.decodeIfPresent(String.self, forKey: .code)
+        message = try? detail.decodeIfPresent(String.self, forKey: .message)
+      }
+    }
+  }
+
+  /// Somebody else's words, made fit to be shown: one line, without control characters, of bounded length.
+  static func oneLine(_ text: String, limit: Int) -> String {
+    let printable = text.unicodeScalars.prefix(limit * 4).map { scalar in
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator: Character(" ")
+      default: Character(scalar)
+      }
+    }
+    let line = String(printable).split(separator: " ").joined(separator: " ")
+    return line.count > limit ? line.prefix(limit) + "…" : line
+  }
+}
