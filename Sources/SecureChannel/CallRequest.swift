@@ -20,7 +20,7 @@ public struct CallRequest: Sendable {
     if let call = Self.fast(body) {
       self = call
     } else {
-      guard let message = try? JSONDecoder().decode(Message.self, from: Data(body)) else {
+      guard let message = WireJSON.decode(Message.self, from: body) else {
         throw .malformedCall
       }
       var text = message.ct

@@ -21,6 +21,7 @@ public struct EventStreamDecoder: Sendable {
     var index = max(scanned, 1)
     while index < pending.count {
       if pending[index] == 0x0a, pending[index - 1] == 0x0a, index - 1 >= start {
+        guard index - 1 - start <= limit else { throw Oversized() }
         if let data = Self.data(of: pending[start..<index - 1]) { events.append(data) }
         start = index + 1
         index += 2
@@ -30,19 +31,23 @@ public struct EventStreamDecoder: Sendable {
     }
     if start > 0 { pending.removeFirst(start) }
     scanned = max(pending.count - 1, 0)
-    guard pending.count <= limit else { throw Oversized() }
+    // A line feed at the end may be the first half of an event's end.
+    guard pending.count - (pending.last == 0x0a ? 1 : 0) <= limit else { throw Oversized() }
     return events
   }
 
   private static let field = Array("data:".utf8)
 
   private static func data(of event: ArraySlice<UInt8>) -> [UInt8]? {
-    var data: [UInt8]?
+    var data: [UInt8] = []
+    var hasData = false
     for line in event.split(separator: 0x0a) where line.starts(with: field) {
       var value = line.dropFirst(field.count)
       if value.first == 0x20 { value = value.dropFirst() }
-      data = data.map { $0 + [0x0a] + value } ?? Array(value)
+      if hasData { data.append(0x0a) }
+      data.append(contentsOf: value)
+      hasData = true
     }
-    return data
+    return hasData ? data : nil
   }
 }

@@ -1,4 +1,3 @@
-import Foundation
 public import Identity
 
 /// What a client opens a session with. (spec/01, B1)
@@ -22,7 +21,7 @@ public struct ClientHello: Hashable, Sendable {
   /// Reads a request body. Whether the key and the nonce are good is seen when the handshake is accepted.
   /// - Throws: ``SecureChannelError/invalidHandshake`` or ``SecureChannelError/unsupportedVersion``.
   public init(parsing body: UnsafeRawBufferPointer) throws(SecureChannelError) {
-    guard let message = try? JSONDecoder().decode(Message.self, from: Data(body)) else {
+    guard let message = WireJSON.decode(Message.self, from: body) else {
       throw .invalidHandshake
     }
     guard message.v == 1 else { throw .unsupportedVersion }
@@ -71,7 +70,7 @@ public struct ServerHello: Hashable, Sendable {
   /// Reads a response body.
   /// - Throws: ``SecureChannelError/invalidServerHello`` or ``SecureChannelError/unsupportedVersion``.
   public init(parsing body: UnsafeRawBufferPointer) throws(SecureChannelError) {
-    guard let message = try? JSONDecoder().decode(Message.self, from: Data(body)) else {
+    guard let message = WireJSON.decode(Message.self, from: body) else {
       throw .invalidServerHello
     }
     guard message.v == 1 else { throw .unsupportedVersion }

@@ -1,4 +1,3 @@
-import Foundation
 import Identity
 
 /// The request inside a call: what an ordinary HTTP request says, without the connection. (spec/01, B1)
@@ -25,8 +24,8 @@ public struct InnerRequest: Hashable, Sendable {
     self.body = body
   }
 
-  /// The most levels that JSON from the wire may nest.
-  static let depthLimit = 256
+  /// The longest path, in bytes, its query included.
+  static let pathLimit = 64 << 10
 
   /// Reads what a call held.
   /// - Throws: ``SecureChannelError/malformedInnerRequest`` for anything that is no such request, for a body that
@@ -35,9 +34,7 @@ public struct InnerRequest: Hashable, Sendable {
     if let request = Self.fast(text) {
       self = request
     } else {
-      guard !JSONDepth.exceeds(Self.depthLimit, in: text),
-        let message = try? JSONDecoder().decode(Message.self, from: Data(text))
-      else { throw .malformedInnerRequest }
+      guard let message = WireJSON.decode(Message.self, from: text) else { throw .malformedInnerRequest }
       self.init(
         method: message.method, path: message.path, authorization: message.authorization,
         accept: message.accept, contentType: message.contentType, headers: message.headers)
@@ -52,13 +49,12 @@ public struct InnerRequest: Hashable, Sendable {
 
   /// Whether this may be asked inside the channel: a plain method and path, and no second envelope.
   private var isAllowed: Bool {
-    guard path.utf8.first == UInt8(ascii: "/"), path.utf8.allSatisfy({ 0x21...0x7e ~= $0 }) else {
-      return false
-    }
+    guard path.utf8.first == UInt8(ascii: "/"), path.utf8.count <= Self.pathLimit,
+      path.utf8.allSatisfy({ 0x21...0x7e ~= $0 })
+    else { return false }
     guard !method.isEmpty, method.utf8.allSatisfy({ UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0 & 0xdf })
     else { return false }
-    let route = RequestPath.normalised(path)
-    return route != "/secure" && !route.hasPrefix("/secure/")
+    return !RequestPath.leadsToChannel(path)
   }
 
   private struct Message: Decodable {
@@ -144,4 +140,10 @@ public struct InnerRequest: Hashable, Sendable {
     writer.append("}")
     return writer.bytes
   }
+}
+
+/// Shows what is asked for, never the access key, the headers or the body.
+extension InnerRequest: CustomStringConvertible, CustomReflectable {
+  public var description: String { "\(method) \(path), \(body?.count ?? 0) bytes" }
+  public var customMirror: Mirror { Mirror(self, children: ["method": method, "path": path]) }
 }

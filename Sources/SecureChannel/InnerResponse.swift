@@ -1,4 +1,3 @@
-import Foundation
 import Identity
 
 /// The answer inside a buffered frame. (spec/01, B1)
@@ -13,6 +12,9 @@ public struct InnerResponse: Hashable, Sendable {
     self.body = body
   }
 
+  /// What HTTP can say (RFC 9110 §15).
+  private static let statuses = 100...999
+
   /// Reads what a frame held.
   /// - Throws: ``SecureChannelError/malformedFrame``.
   public init(parsing text: UnsafeRawBufferPointer) throws(SecureChannelError) {
@@ -20,9 +22,9 @@ public struct InnerResponse: Hashable, Sendable {
       self = response
       return
     }
-    guard !JSONDepth.exceeds(InnerRequest.depthLimit, in: text),
-      let message = try? JSONDecoder().decode(Message.self, from: Data(text))
-    else { throw .malformedFrame }
+    guard let message = WireJSON.decode(Message.self, from: text), Self.statuses ~= message.status else {
+      throw .malformedFrame
+    }
     self.init(status: message.status, contentType: message.contentType)
     if let encoded = message.body {
       guard let decoded = Base64URL.decode(encoded) else { throw .malformedFrame }
@@ -41,8 +43,10 @@ public struct InnerResponse: Hashable, Sendable {
     var contentType: String?
     var body: [UInt8]?
     let isFlat = FlatJSON.scan(text) { key, value in
-      if FlatJSON.isKey(key, "status"), status == nil, case .unsigned(let number) = value, number < 1000 {
-        status = Int(number)
+      if FlatJSON.isKey(key, "status"), status == nil, case .unsigned(let number) = value,
+        let code = Int(exactly: number), statuses ~= code
+      {
+        status = code
         return true
       }
       if FlatJSON.isKey(key, "contentType"), contentType == nil {

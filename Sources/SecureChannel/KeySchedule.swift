@@ -2,7 +2,8 @@ import Crypto
 import Foundation
 import Identity
 
-/// The text that both ends agree on and the agent signs: the literal fields of both messages. (spec/01, B2)
+/// The text that both ends agree on and the agent signs: the literal fields of both messages, the
+/// agent's address in lowercase. (spec/01, B2)
 struct Transcript {
   let bytes: [UInt8]
 
@@ -17,7 +18,8 @@ struct Transcript {
     }
     var writer = ByteWriter(capacity: 256)
     writer.append("osaurus-sc1|v=1|aA=")
-    writer.append(hello.agentAddress.utf8)
+    writer.append(
+      hello.agentAddress.utf8.lazy.map { UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0 ? $0 | 0x20 : $0 })
     writer.append("|eC=")
     writer.append(hello.encPub.utf8)
     writer.append("|nC=")

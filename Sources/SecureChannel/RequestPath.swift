@@ -10,4 +10,54 @@ public enum RequestPath {
     }
     return path.isEmpty ? "/" : String(path)
   }
+
+  /// Whether a path could be read as one of the channel's own, `/secure` and what is below it: in any case, behind
+  /// any number of prefixes, with empty, `.` and `..` segments, and percent-encoded, also more than once.
+  /// Routes match literally, so most of these lead nowhere; nothing rests on that.
+  static func leadsToChannel(_ target: String) -> Bool {
+    var path = Array(target.utf8.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") })
+    var rounds = 0
+    while let decoded = percentDecoded(path) {
+      path = decoded
+      rounds += 1
+      if rounds == 4 { return true }
+    }
+    var segments: [String] = []
+    for segment in path.split(whereSeparator: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }) {
+      switch String(decoding: segment, as: UTF8.self).lowercased() {
+      case ".": break
+      case "..": _ = segments.popLast()
+      case let segment: segments.append(segment)
+      }
+    }
+    return segments.first { $0 != "v1" && $0 != "api" } == "secure"
+  }
+
+  /// Decodes every escape once; nil when there is none.
+  private static func percentDecoded(_ path: [UInt8]) -> [UInt8]? {
+    guard path.contains(UInt8(ascii: "%")) else { return nil }
+    var decoded: [UInt8] = []
+    var index = 0
+    while index < path.count {
+      if path[index] == UInt8(ascii: "%"), index + 2 < path.count, let high = nibble(path[index + 1]),
+        let low = nibble(path[index + 2])
+      {
+        decoded.append(high << 4 | low)
+        index += 3
+      } else {
+        decoded.append(path[index])
+        index += 1
+      }
+    }
+    return decoded.count < path.count ? decoded : nil
+  }
+
+  private static func nibble(_ digit: UInt8) -> UInt8? {
+    switch digit {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+    default: nil
+    }
+  }
 }

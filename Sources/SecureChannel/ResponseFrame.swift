@@ -15,7 +15,7 @@ struct ResponseFrame {
       self = frame
       return
     }
-    guard let message = try? JSONDecoder().decode(Message.self, from: Data(text)) else {
+    guard let message = WireJSON.decode(Message.self, from: text) else {
       throw .malformedFrame
     }
     var ciphertext = message.ct

@@ -12,11 +12,13 @@ public enum ServerHandshake {
   /// - Parameters:
   ///   - now: the time, in Unix seconds.
   ///   - ephemeral: the server's key for this session alone.
-  /// - Throws: ``SecureChannelError/malformedHandshake``.
+  /// - Throws: ``SecureChannelError/malformedHandshake``, or ``SecureChannelError/unknownAgent`` when the hello
+  ///   means another agent.
   public static func accept(
     _ hello: ClientHello, agentKey: SigningKey, now: Int64, lifetime: Int64 = lifetime,
     sid: SessionID = .random(), ephemeral: Curve25519.KeyAgreement.PrivateKey = .init()
   ) throws(SecureChannelError) -> (ServerHello, ServerSession) {
+    guard hello.agent == agentKey.address else { throw .unknownAgent }
     guard let nonce = Base64URL.decode(hello.nonce), nonce.count >= 16 else { throw .malformedHandshake }
     let shared = try SessionKeys.agree(ephemeral, with: hello.encPub)
     let encPub = Base64URL.string(Array(ephemeral.publicKey.rawRepresentation))

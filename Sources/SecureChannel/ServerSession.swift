@@ -32,11 +32,11 @@ public final class ServerSession: Sendable {
 
   /// Opens a call, once.
   /// - Parameter now: the time, in Unix seconds.
-  /// - Throws: ``SecureChannelError/sessionUnknown`` after the session's end,
+  /// - Throws: ``SecureChannelError/sessionUnknown`` after the session's end and for a call that names another,
   ///   ``SecureChannelError/decryptionFailed``, ``SecureChannelError/replayed``, and
   ///   ``SecureChannelError/malformedInnerRequest``, which uses the sequence number up.
   public func open(_ call: CallRequest, now: Int64) throws(SecureChannelError) -> OpenedCall {
-    guard now < expiresAt else { throw .sessionUnknown }
+    guard now < expiresAt, call.session == sid else { throw .sessionUnknown }
     let additional = AEAD.requestData(sid: sidText, sequence: call.sequence)
     guard call.version == 1, let box = call.box,
       let plaintext = AEAD.open(box, key: keys.clientToServer, additional: additional)
