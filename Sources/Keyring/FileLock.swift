@@ -14,7 +14,7 @@ public final class FileLock: Sendable {
     descriptor = try Self.open(file)
     while flock(descriptor, LOCK_EX) != 0 {
       guard errno == EINTR else {
-        throw .file(path: file.path, reason: String(cString: strerror(errno)))
+        throw PrivateFile.failure(file.path)
       }
     }
   }
@@ -30,7 +30,7 @@ public final class FileLock: Sendable {
 
   private static func open(_ file: URL) throws(KeyringError) -> Int32 {
     let descriptor = Glibc.open(file.path, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw .file(path: file.path, reason: String(cString: strerror(errno))) }
+    guard descriptor >= 0 else { throw PrivateFile.failure(file.path) }
     return descriptor
   }
 }

@@ -3,7 +3,7 @@
 public enum KeyringError: Error, Hashable, Sendable {
   /// No session bus, or nothing on it keeps secrets.
   case unavailable(String)
-  /// The keyring is locked and nobody unlocked it, or its prompt was dismissed.
+  /// The keyring is locked, or a person did not let it answer. It is never unlocked from here.
   case locked
   /// The keyring has no default collection.
   case noCollection

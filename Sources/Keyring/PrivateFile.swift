@@ -36,17 +36,20 @@ public enum PrivateFile {
       throw .file(path: path, reason: "is in the way of a folder")
     }
     guard status.st_uid == geteuid() else {
-      throw .unsafePermissions(path: path, mend: "sudo chown -R $(id -un) '\(path)'")
+      throw .unsafePermissions(path: path, mend: "sudo chown -R $(id -un) \(quoted(path))")
     }
     guard status.st_mode & 0o077 == 0 else {
-      throw .unsafePermissions(path: path, mend: "chmod 700 '\(path)'")
+      throw .unsafePermissions(path: path, mend: "chmod 700 \(quoted(path))")
     }
   }
 
+  /// A path as a shell reads it back.
+  private static func quoted(_ path: String) -> String { "'\(path.replacing("'", with: "'\\''"))'" }
+
   /// Makes an empty file 0600 where there is none.
-  /// - Throws: ``KeyringError/file(path:reason:)``.
+  /// - Throws: ``KeyringError/file(path:reason:)``, also for a symbolic link.
   public static func createIfMissing(_ file: URL) throws(KeyringError) {
-    let descriptor = open(file.path, O_CREAT | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    let descriptor = open(file.path, O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw failure(file.path) }
     close(descriptor)
   }
@@ -56,7 +59,8 @@ public enum PrivateFile {
   ///   ``KeyringError/file(path:reason:)``, also for a symbolic link.
   public static func read(_ file: URL, limit: Int) throws(KeyringError) -> [UInt8]? {
     let path = file.path
-    let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+    // O_NONBLOCK, so that a pipe in the file's place is refused and not waited for.
+    let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
     guard descriptor >= 0 else {
       if errno == ENOENT { return nil }
       throw failure(path)
@@ -65,8 +69,11 @@ public enum PrivateFile {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw failure(path) }
     guard status.st_mode & S_IFMT == S_IFREG else { throw .file(path: path, reason: "is not a plain file") }
-    guard status.st_uid == geteuid(), status.st_mode & 0o077 == 0 else {
-      throw .unsafePermissions(path: path, mend: "chmod 600 '\(path)'")
+    guard status.st_uid == geteuid() else {
+      throw .unsafePermissions(path: path, mend: "sudo chown $(id -un) \(quoted(path))")
+    }
+    guard status.st_mode & 0o077 == 0 else {
+      throw .unsafePermissions(path: path, mend: "chmod 600 \(quoted(path))")
     }
     guard status.st_size <= limit else {
       throw .file(path: path, reason: "is larger than \(limit) bytes")
@@ -83,7 +90,9 @@ public enum PrivateFile {
       filled += count
     }
     guard filled <= limit else { throw .file(path: path, reason: "is larger than \(limit) bytes") }
-    return Array(bytes.prefix(filled))
+    // In place: a second copy of what may be a secret would stay behind.
+    bytes.removeLast(bytes.count - filled)
+    return bytes
   }
 
   /// Puts `bytes` in a file's place, 0600, all at once: whoever looks, also after a power cut, finds the old content
@@ -93,11 +102,11 @@ public enum PrivateFile {
     let temporary = file.path + ".\(getpid()).\(UInt32.random(in: .min ... .max)).new"
     let descriptor = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw failure(file.path) }
-    var isDone = bytes.withUnsafeBytes { write($0, to: descriptor) } && fsync(descriptor) == 0
-    let reason = errno
+    let isWritten = bytes.withUnsafeBytes { write($0, to: descriptor) } && fsync(descriptor) == 0
+    var reason = errno
     close(descriptor)
-    isDone = isDone && rename(temporary, file.path) == 0
-    guard isDone else {
+    guard isWritten, rename(temporary, file.path) == 0 else {
+      if isWritten { reason = errno }
       unlink(temporary)
       errno = reason
       throw failure(file.path)
@@ -120,7 +129,8 @@ public enum PrivateFile {
     return true
   }
 
-  private static func failure(_ path: String) -> KeyringError {
+  /// What `errno` says of a path.
+  static func failure(_ path: String) -> KeyringError {
     .file(path: path, reason: errno == ELOOP ? "is a symbolic link" : String(cString: strerror(errno)))
   }
 }

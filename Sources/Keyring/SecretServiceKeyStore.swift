@@ -3,9 +3,10 @@ public import Foundation
 public import SecretMemory
 
 /// The desktop keyring, over the Secret Service protocol. Items carry the host's id, so that two hosts of one person
-/// never touch each other's keys.
+/// never touch each other's keys. Nothing is ever unlocked from here: a service has no screen to ask on, so a locked
+/// keyring is refused at once.
 public struct SecretServiceKeyStore: KeyStore {
-  /// How long a call may take, a person's unlocking of the keyring included.
+  /// How long a call may take. Some keyrings ask a person before they hand out a secret.
   public static let patience: Duration = .seconds(60)
 
   /// The largest secret, in bytes.
@@ -55,7 +56,7 @@ public struct SecretServiceKeyStore: KeyStore {
   }
 
   private static func milliseconds(_ duration: Duration) -> UInt32 {
-    UInt32(clamping: duration.components.seconds * 1000)
+    UInt32(min(max((duration / .milliseconds(1)).rounded(.up), 0), Double(UInt32.max)))
   }
 
   /// Makes a call; false when it says that there is no such item.

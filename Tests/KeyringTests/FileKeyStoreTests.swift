@@ -31,10 +31,7 @@ struct FileKeyStoreTests {
     store = FileKeyStore(file: folder.url.appending(path: "keys.json"))
   }
 
-  private func bytes(_ item: KeyItem) throws -> [UInt8]? {
-    guard let secret = try store.load(item) else { return nil }
-    return secret.withUnsafeBytes { Array($0) }
-  }
+  private func bytes(_ item: KeyItem) throws -> [UInt8]? { try store.bytes(item) }
 
   @Test("what is stored is read back, also by another instance, and only its owner may open the file")
   func roundTrip() throws {
@@ -59,7 +56,12 @@ struct FileKeyStoreTests {
     }
   }
 
-  @Test("a file that is something else is refused and kept", arguments: ["", "{", "[]", "{\"version\":2}"])
+  @Test(
+    "a file that is something else is refused and kept",
+    arguments: [
+      "", "{", "[]", "null", "{\"version\":2}", "{\"items\":{},\"version\":2}", "{\"items\":{}}",
+      "{\"items\":[],\"version\":1}", "{\"items\":{\"data-key\":7},\"version\":1}", "\u{0}",
+    ])
   func malformed(content: String) throws {
     let file = folder.url.appending(path: "keys.json")
     try PrivateFile.replace(file, with: Array(content.utf8))
@@ -67,5 +69,61 @@ struct FileKeyStoreTests {
       try store.store(SecretBytes.random(count: 32), as: .masterKey)
     }
     #expect(try PrivateFile.read(file, limit: 100) == Array(content.utf8))
+  }
+
+  @Test("an item that is no encoded secret is refused, and the others are still there")
+  func malformedItem() throws {
+    let file = folder.url.appending(path: "keys.json")
+    try PrivateFile.replace(
+      file, with: Array(#"{"items":{"data-key":"%%%","master-key":"AQI="},"version":1}"#.utf8))
+    #expect(throws: KeyringError.malformed(path: file.path)) { _ = try bytes(.dataKey) }
+    #expect(try bytes(.masterKey) == [1, 2])
+  }
+
+  @Test("a file that is a symbolic link is refused, and neither read nor replaced")
+  func symbolicLink() throws {
+    let elsewhere = FileKeyStore(file: folder.url.appending(path: "elsewhere.json"))
+    try elsewhere.keep([1], as: .dataKey)
+    let file = folder.url.appending(path: "keys.json")
+    try FileManager.default.createSymbolicLink(
+      at: file, withDestinationURL: folder.url.appending(path: "elsewhere.json"))
+    let expected = KeyringError.file(path: file.path, reason: "is a symbolic link")
+    #expect(throws: expected) { _ = try bytes(.dataKey) }
+    #expect(throws: expected) { try store.keep([2], as: .dataKey) }
+    #expect(throws: expected) { try store.remove(.dataKey) }
+    #expect(try elsewhere.bytes(.dataKey) == [1])
+  }
+
+  @Test("a folder that others may enter is refused before anything is written")
+  func openFolder() throws {
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder.url.path)
+    let mend = "chmod 700 '\(folder.url.path)'"
+    #expect(throws: KeyringError.unsafePermissions(path: folder.url.path, mend: mend)) {
+      try store.keep([1], as: .dataKey)
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path).isEmpty)
+  }
+
+  @Test("keys that are stored at once are all there")
+  func concurrency() async throws {
+    let store = store
+    try await withThrowingTaskGroup { group in
+      for number in UInt8(0)..<16 {
+        group.addTask { try store.keep([number], as: .peerKey("\(number)")) }
+      }
+      try await group.waitForAll()
+    }
+    for number in UInt8(0)..<16 { #expect(try bytes(.peerKey("\(number)")) == [number]) }
+  }
+
+  @Test("any bytes are kept", arguments: [[], [0], Array(0...255)])
+  func anyBytes(secret: [UInt8]) throws {
+    try store.keep(secret, as: .modelKey("a/b \" \u{e9}"))
+    #expect(try bytes(.modelKey("a/b \" \u{e9}")) == secret)
+  }
+
+  @Test("it says in plain words what it does not protect from")
+  func plainWords() {
+    for word in ["root", "disk", "backup"] { #expect(FileKeyStore.plainWords.contains(word)) }
   }
 }

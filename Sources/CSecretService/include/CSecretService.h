@@ -1,5 +1,6 @@
 // The Secret Service (the desktop keyring) as four plain calls.
-// libsecret's own simple interface is variadic, which Swift cannot import.
+// libsecret's own simple interface is variadic, which Swift cannot import; it also unlocks, with a prompt, what is
+// locked, and takes what stays locked for missing. These calls unlock nothing.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -10,9 +11,9 @@ typedef enum {
   OSR_SECRET_NOT_FOUND = 1,
   /// No session bus, or nothing on it provides the Secret Service.
   OSR_SECRET_UNAVAILABLE = 2,
-  /// The collection is locked and nobody unlocked it, or the prompt was dismissed.
+  /// The item or the default collection is locked, or the service wanted a confirmation and did not get it.
   OSR_SECRET_LOCKED = 3,
-  /// There is no default collection to store in.
+  /// There is no default collection.
   OSR_SECRET_NO_COLLECTION = 4,
   OSR_SECRET_TIMED_OUT = 5,
   OSR_SECRET_FAILED = 6,
@@ -27,7 +28,8 @@ osr_secret_status osr_secret_store(
     unsigned timeout_ms, char message[OSR_SECRET_MESSAGE_SIZE]);
 
 /// Looks up (host, item) and copies at most `capacity` bytes; `length` receives the stored length, which
-/// may be larger than `capacity` (nothing is copied then).
+/// may be larger than `capacity` (nothing is copied then). `OSR_SECRET_NOT_FOUND` says that the default collection
+/// is unlocked and that nothing is there.
 osr_secret_status osr_secret_lookup(
     const char *host, const char *item, uint8_t *buffer, size_t capacity, size_t *length,
     unsigned timeout_ms, char message[OSR_SECRET_MESSAGE_SIZE]);
