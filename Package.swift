@@ -102,8 +102,8 @@ let package = Package(
       "Host",
       [
         "Agents", "Inference", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
-        "SecretMemory", hummingbird, httpTypes, nioCore, nioPosix, nioHTTP1, log, lifecycle,
-        configuration,
+        "SecretMemory", hummingbird, httpClient, httpTypes, grdb, nioCore, nioPosix, nioHTTP1, log,
+        lifecycle, configuration,
       ]),
     floor(
       "Connector",
@@ -113,7 +113,8 @@ let package = Package(
     .executableTarget(
       name: "osaurus-host",
       dependencies: [
-        "Host", "Connector", "Inference", argumentParser, httpClient, log, lifecycle,
+        "Host", "Connector", "Inference", "Storage", "Keyring", "Identity", "SecretMemory",
+        argumentParser, httpClient, nioCore, log, lifecycle,
       ],
       swiftSettings: strict, linkerSettings: sqlcipherLinking),
 
@@ -125,13 +126,13 @@ let package = Package(
     tests("Stores", ["Stores", "Storage", "Keyring", "Identity", "SecretMemory", grdb]),
     tests(
       "Inference",
-      ["Inference", "SecretMemory", hummingbird, nioCore, httpClient, subprocess, systemPackage]),
+      ["Inference", "SecretMemory", hummingbird, nioCore, httpClient, log, subprocess, systemPackage]),
     tests("Agents", ["Agents", "Inference", "Stores", "Storage", "Keyring", "Identity", "SecretMemory"]),
     tests(
       "Host",
       [
         "Host", "Agents", "Inference", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
-        "SecretMemory", hummingbird, httpClient, nioCore, nioPosix, nioHTTP1,
+        "SecretMemory", hummingbird, httpTypes, httpClient, nioCore, nioPosix, nioHTTP1, log, lifecycle,
       ]),
     tests(
       "Connector",

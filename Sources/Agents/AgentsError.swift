@@ -1,11 +1,12 @@
 /// What can go wrong in `Agents`, each with what a person can do about it.
 public enum AgentsError: Error, Hashable, CustomStringConvertible {
-  /// The caller went away.
-  case cancelled
+  /// The answer was given, and could not be written down.
+  case answerNotKept(reason: String)
 
   public var description: String {
     switch self {
-    case .cancelled: "The run was cancelled."
+    case .answerNotKept(let reason):
+      "The answer is whole but was not kept in the history (\(reason)); see 'osaurus-host doctor'."
     }
   }
 }

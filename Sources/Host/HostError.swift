@@ -2,6 +2,26 @@
 public enum HostError: Error, Hashable, CustomStringConvertible {
   /// No host was made in this folder.
   case notInitialised
+  /// There is a host already.
+  case alreadyInitialised(settings: String)
+  /// The making of a host was interrupted.
+  case unfinishedInitialisation
+  /// The making of a host was interrupted, and its keys are to rest elsewhere than is asked for now.
+  case unfinishedElsewhere(keyStore: String)
+  /// Keys or databases without settings: what is left of a host.
+  case leftovers(path: String)
+  /// `host.json` cannot be read as what it is.
+  case malformedSettings(path: String, reason: String)
+  /// A setting has a value that makes no sense.
+  case invalidSetting(name: String, reason: String)
+  /// A place for keys gives back something else than what was put there.
+  case keyStoreForgets(String)
+  /// The keys are not where the settings say that they are.
+  case keysMissing(keyStore: String)
+  /// The file with the model server's key is not there.
+  case modelKeyMissing(path: String)
+  /// A request that no HTTP could carry.
+  case invalidRequest
   /// Another process listens on the TCP address.
   case addressInUse(String)
   /// The TCP address cannot be listened on.
@@ -18,6 +38,31 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .notInitialised: "There is no identity here yet; run 'osaurus-host init'."
+    case .alreadyInitialised(let settings):
+      "There is an identity here already (\(settings)); nothing was changed. See 'osaurus-host identity show'."
+    case .unfinishedInitialisation:
+      "The making of this host was interrupted; run 'osaurus-host init' again to finish it."
+    case .unfinishedElsewhere(let keyStore):
+      "The making of this host was interrupted; finish it with 'osaurus-host init --keystore \(keyStore)'."
+    case .leftovers(let path):
+      """
+      There is no host.json, but \(path) is left of a host; put its host.json back, or move that file away to \
+      start anew. Nothing was changed.
+      """
+    case .malformedSettings(let path, let reason):
+      "\(path) cannot be used: \(reason). Mend it by hand; nothing was changed."
+    case .invalidSetting(let name, let reason):
+      "The setting '\(name)' cannot be used: \(reason)."
+    case .keyStoreForgets(let kind):
+      "The key store '\(kind)' did not give back what was put there; choose another one with '--keystore'."
+    case .keysMissing(let kind):
+      """
+      The keys of this host are not in its key store ('\(kind)'); unlock the keyring that they were put into, \
+      or restore it. Nothing was changed.
+      """
+    case .modelKeyMissing(let path):
+      "There is no \(path) to read the model server's key from; make it, or unset OSAURUS_MODEL_KEY_FILE."
+    case .invalidRequest: "The request is not one that HTTP can carry."
     case .addressInUse(let address):
       "Another program listens on \(address); stop it, or choose another port with '--port'."
     case .addressUnusable(let address, let reason):

@@ -4,8 +4,9 @@ import Testing
 
 @Suite("Agents errors")
 struct AgentsErrorTests {
-  @Test("an error reads as a sentence")
+  @Test("an error reads as a sentence with a next step")
   func readsAsASentence() {
-    #expect("\(AgentsError.cancelled)".hasSuffix("."))
+    let text = "\(AgentsError.answerNotKept(reason: "disk full"))"
+    #expect(text.contains("disk full") && text.contains("osaurus-host doctor"))
   }
 }

@@ -4,8 +4,25 @@ import Testing
 
 @Suite("Inference errors")
 struct InferenceErrorTests {
-  @Test("an error reads as a sentence")
-  func readsAsASentence() {
-    #expect("\(InferenceError.noModel)".hasSuffix("."))
+  @Test(
+    "an error reads as a sentence",
+    arguments: [
+      InferenceError.noModel, .unknownModel("x"), .invalidURL(reason: "r"), .keyNeedsTLS(host: "h"),
+      .invalidKey,
+      .unreachable(provider: "P"), .timedOut(provider: "P"),
+      .refused(provider: "P", status: 500, message: ""),
+      .modelDied(provider: "P"), .badAnswer(provider: "P", reason: "r"), .runtimeNotInstalled,
+      .runtimeUnsupported(architecture: "a"), .pythonMissing, .installFailed(reason: "r"),
+      .checksumMismatch(file: "f"), .runtimeFailed(reason: "r"), .shuttingDown,
+    ])
+  func readsAsASentence(_ error: InferenceError) {
+    #expect("\(error)".hasSuffix("."))
+    #expect("\(error)".first?.isUppercase == true || "\(error)".hasPrefix("f "))
+  }
+
+  @Test("a server's words are shown as one bounded line")
+  func bounds() {
+    #expect(InferenceError.oneLine("a\u{1b}[31m\r\n b\t\tc") == "a [31m b c")
+    #expect(InferenceError.oneLine(String(repeating: "x", count: 9000)).count == 501)
   }
 }

@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import Inference
 import NIOCore
+import Stores
 
 /// Why a request for an answer fails, as a caller is told: status, type and one sentence. (spec/02, C14)
 struct RequestFailure: Hashable, Sendable {
@@ -19,7 +20,7 @@ struct RequestFailure: Hashable, Sendable {
 
   init(_ error: any Error) {
     switch error {
-    case is CancellationError, AgentsError.cancelled:
+    case is CancellationError:
       self.init(
         HTTPResponse.Status(code: 499, reasonPhrase: "Client Closed Request"), type: "request_cancelled",
         message: "The request was cancelled.")
@@ -54,6 +55,7 @@ struct RequestFailure: Hashable, Sendable {
 /// An error of this package that says what happened in a sentence made for people.
 protocol HostFailure: Error, CustomStringConvertible {}
 extension AgentsError: HostFailure {}
+extension StoresError: HostFailure {}
 
 extension Request {
   /// The body, which the front door has bounded and collected.

@@ -84,7 +84,8 @@ struct Connection: Sendable {
 
   /// Serves one request. False where the connection cannot be used for another.
   private func serve(_ head: HTTPRequestHead, _ parts: inout Parts, _ outbound: Writer) async throws -> Bool {
-    guard let request = HTTPRequest(strict: head) else {
+    guard let request = HTTPRequest(strict: head), origin.isOwner || request.authority?.isEmpty == false
+    else {
       try await send(.text("Bad Request", status: .badRequest), outbound)
       return false
     }

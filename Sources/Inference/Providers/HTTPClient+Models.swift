@@ -12,6 +12,8 @@ extension HTTPClient {
     configuration.connectionPool.idleTimeout = .seconds(4)
     configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 256
     configuration.httpVersion = .http1Only
+    // Who is not there is not waited for.
+    configuration.connectionPool.retryConnectionEstablishment = false
     return HTTPClient(configuration: configuration)
   }
 }

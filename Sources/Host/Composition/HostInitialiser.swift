@@ -1,0 +1,107 @@
+import Foundation
+public import Identity
+public import Keyring
+import SecretMemory
+import Storage
+
+/// Makes a host: its identity, the key of its databases, and its settings.
+///
+/// The order of the steps keeps a crash from losing anything. `host.json` comes first and says that the host is
+/// not complete; then the keys go to where they rest, then the databases are made, and only then is the host
+/// declared complete and the words shown. Until that, nobody has seen the identity and nothing depends on it: the next
+/// `init` finishes what was begun, with the keys that are there.
+public struct HostInitialiser: Sendable {
+  private let folders: HostFolders
+
+  public init(folders: HostFolders) { self.folders = folders }
+
+  /// What was made. It holds secrets; show them once and let go of it.
+  public final class Made: Sendable {
+    public let address: Address
+    public let keyStore: KeyStoreKind
+    /// Where the keys rest and what that protects from, in plain words.
+    public let keyStoreWords: String
+    public let recoveryCode: RecoveryCode
+    private let master: MasterKey
+
+    init(master: MasterKey, keyStore: KeyStoreKind, keyStoreWords: String) {
+      address = master.address
+      self.master = master
+      self.keyStore = keyStore
+      self.keyStoreWords = keyStoreWords
+      recoveryCode = .random()
+    }
+
+    /// Lends the 24 words, in order, to `body`.
+    public func withWords<R, E: Error>(_ body: ([String]) throws(E) -> R) throws(E) -> R {
+      let mnemonic = master.mnemonic()
+      return try mnemonic.withWords(body)
+    }
+  }
+
+  /// Makes a host with a new identity.
+  ///
+  /// - Parameter keyStore: where its keys shall rest; nil for the keyring if one answers, else a file.
+  /// - Throws: ``HostError/alreadyInitialised(settings:)`` where there is one; nothing was changed then.
+  public func initialise(keyStore wanted: KeyStoreKind? = nil) async throws -> Made {
+    try await initialise(keyStore: wanted) { try MasterKey.generate() }
+  }
+
+  /// Makes a host with the identity that `mnemonic` brings back.
+  public func initialise(keyStore wanted: KeyStoreKind? = nil, from mnemonic: borrowing Mnemonic) async throws
+    -> Made
+  {
+    let master = try MasterKey(mnemonic: mnemonic)
+    return try await initialise(keyStore: wanted, isRecovery: true) { master }
+  }
+
+  private func initialise(
+    keyStore wanted: KeyStoreKind?, isRecovery: Bool = false, identity: () throws -> MasterKey
+  ) async throws -> Made {
+    try folders.create()
+    var settings = try begin(keyStore: wanted)
+    let store = HostKeyStore.open(settings.keystore, hostID: settings.hostID, folders: folders)
+    let master = try keptMaster(in: store, isRecovery: isRecovery) ?? identity()
+    try master.withEntropy { bytes in try store.store(SecretBytes(copying: bytes), as: .masterKey) }
+    let dataKey = try DataKey.provision(in: store, folders: folders)
+    // What was stored must be what is there, before anything is written under it.
+    guard let check = try store.load(.masterKey), try MasterKey(entropy: check).address == master.address
+    else {
+      throw HostError.keyStoreForgets(settings.keystore.rawValue)
+    }
+    try HostDatabases.open(in: folders, key: dataKey).close()
+    settings.isComplete = true
+    try settings.write(folders)
+    return Made(
+      master: master, keyStore: settings.keystore,
+      keyStoreWords: HostKeyStore.plainWords(settings.keystore))
+  }
+
+  /// Writes down that a host is being made, or finds that it was begun before.
+  private func begin(keyStore wanted: KeyStoreKind?) throws -> HostSettingsFile {
+    if let begun = try HostSettingsFile.read(folders) {
+      guard !begun.isComplete else {
+        throw HostError.alreadyInitialised(settings: folders.settingsFile.path)
+      }
+      guard wanted == nil || wanted == begun.keystore else {
+        throw HostError.unfinishedElsewhere(keyStore: begun.keystore.rawValue)
+      }
+      return begun
+    }
+    // Keys or databases without settings belong to a host whose settings were lost; they are not touched.
+    for leftover in [folders.keyFile] + DatabaseName.allCases.map({ $0.file(in: folders) })
+    where FileManager.default.fileExists(atPath: leftover.path) {
+      throw HostError.leftovers(path: leftover.path)
+    }
+    var settings = HostSettingsFile(hostID: UUID(), keystore: try HostKeyStore.choose(wanted))
+    settings.isComplete = false
+    try settings.write(folders)
+    return settings
+  }
+
+  /// The identity that an interrupted `init` has put away already.
+  private func keptMaster(in store: any KeyStore, isRecovery: Bool) throws -> MasterKey? {
+    guard !isRecovery, let entropy = try store.load(.masterKey) else { return nil }
+    return try MasterKey(entropy: entropy)
+  }
+}

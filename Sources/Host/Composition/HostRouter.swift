@@ -1,0 +1,44 @@
+import Foundation
+import Identity
+
+extension FrontDoor {
+  /// The one way into a host: all its routes behind the rules of its settings. TCP, the control socket, secure
+  /// channels and callers within the process all use it.
+  init(services: HostServices) {
+    let settings = services.settings
+    let access = services.access
+    var limits = HostLimits()
+    limits.handshakesPerMinute = settings.handshakesPerMinute
+    let now: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
+    self.init(
+      routes: HostRouter.routes(of: services),
+      policy: AccessPolicy(allowsPlaintextClients: settings.allowsPlaintextClients),
+      authentication: Authentication(validator: access.validator, now: now),
+      visitors: VisitorRules(
+        bind: settings.bind, configuredNames: settings.allowedHosts, allowedOrigins: settings.allowedOrigins),
+      limits: limits,
+      secureDoor: SecureDoor(limits: limits, now: now) { try access.signingKey(of: $0) },
+      logger: services.logger,
+      agentAddress: { access.address(of: $0) })
+  }
+}
+
+/// Every route of a host, apart from the two of the secure channel, which the front door has of its own.
+enum HostRouter {
+  static func routes(of services: HostServices) -> Routes {
+    var routes = Routes()
+    routes.add(InformationRoutes(models: services.models, admission: services.admission))
+    routes.add(ModelRoutes(models: services.models))
+    routes.add(ChatRoutes(models: services.models, admission: services.admission))
+    routes.add(EmbeddingRoutes(models: services.models, admission: services.admission))
+    routes.add(AgentRoutes(access: services.access, models: services.models))
+    routes.add(
+      AgentRunRoutes(access: services.access, runner: services.runner, admission: services.admission))
+    routes.add(ControlStatusRoutes(services: services))
+    routes.add(ControlAgentRoutes(master: services.master, agents: services.agents, access: services.access))
+    routes.add(
+      ControlKeyRoutes(
+        master: services.master, agents: services.agents, keys: services.keys, access: services.access))
+    return routes
+  }
+}

@@ -1,0 +1,109 @@
+import Agents
+import AsyncHTTPClient
+public import Foundation
+public import Identity
+import Inference
+public import Keyring
+public import Logging
+import SecretMemory
+import Storage
+import Stores
+
+/// The composition root: everything that a host consists of, opened in the order in which it depends on each
+/// other and let go of in the opposite one.
+public final class HostServices: Sendable {
+  public static let version = "0.1.0"
+
+  public let folders: HostFolders
+  public let settings: HostSettings
+  /// When this was opened.
+  public let startedAt: Date
+  let master: MasterKey
+  let agents: AgentStore
+  let keys: AccessKeyStore
+  let models: ModelCatalogue
+  let runner: AgentRunner
+  let access: HostAccess
+  let admission = Admission()
+  let listening = ListeningAddress()
+  let logger: Logger
+  private let databases: HostDatabases
+  private let runtime: ManagedRuntime
+  private let client: HTTPClient
+
+  /// The address of the whole host.
+  public var address: Address { master.address }
+
+  /// Opens the host in `folders`.
+  ///
+  /// - Throws: ``HostError`` where there is no host or its settings are not readable, `KeyringError` where the keys
+  ///   cannot be had, `StorageError` where they do not open the databases. Nothing is changed then.
+  public static func open(
+    folders: HostFolders, settings: HostSettings, logger: Logger = Logger(label: "osaurus-host")
+  ) async throws -> HostServices {
+    let store = HostKeyStore.open(settings.keyStore, hostID: settings.hostID, folders: folders)
+    guard let entropy = try store.load(.masterKey), let dataKey = try store.load(.dataKey) else {
+      throw HostError.keysMissing(keyStore: settings.keyStore.rawValue)
+    }
+    let master = try MasterKey(entropy: entropy)
+    let databases = try HostDatabases.open(in: folders, key: try DataKey(dataKey))
+    let client = HTTPClient.forModels()
+    do {
+      let services = try HostServices(
+        folders: folders, settings: settings, master: master, databases: databases, client: client,
+        logger: logger)
+      try await services.access.refresh()
+      return services
+    } catch {
+      try? await client.shutdown()
+      throw error
+    }
+  }
+
+  private init(
+    folders: HostFolders, settings: HostSettings, master: MasterKey, databases: HostDatabases,
+    client: HTTPClient, logger: Logger
+  ) throws {
+    self.folders = folders
+    self.settings = settings
+    self.master = master
+    self.databases = databases
+    self.client = client
+    self.logger = logger
+    startedAt = Date()
+    agents = AgentStore(databases.host)
+    keys = AccessKeyStore(databases.host)
+    var runtimeSettings = ManagedRuntime.Settings()
+    runtimeSettings.idleLimit = settings.modelIdleStop
+    runtime = ManagedRuntime(
+      folder: folders.modelRuntime, client: client,
+      settings: runtimeSettings)
+    models = ModelCatalogue(
+      configured: try Self.configuredServer(settings, client: client), detect: settings.detectsLocalServers,
+      managed: runtime, defaultModel: settings.model, client: client)
+    runner = AgentRunner(chats: ChatStore(databases.chatHistory), models: models)
+    access = HostAccess(master: master, agents: agents, keys: keys)
+  }
+
+  /// Stops what runs. Call it once, when nothing uses these services any more.
+  public func shutdown() async {
+    await runtime.shutdown()
+    await runner.settle()
+    try? await client.shutdown()
+    databases.close()
+  }
+
+  private static func configuredServer(_ settings: HostSettings, client: HTTPClient) throws -> OpenAIProvider?
+  {
+    guard let url = settings.modelURL else { return nil }
+    var key: ProviderKey?
+    if let file = settings.modelKeyFile {
+      guard var bytes = try PrivateFile.read(file, limit: 8192) else {
+        throw HostError.modelKeyMissing(path: file.path)
+      }
+      key = try ProviderKey(SecretBytes(taking: &bytes))
+    }
+    return try OpenAIProvider(
+      name: "The configured model server", url: ServerURL(url.absoluteString), key: key, client: client)
+  }
+}

@@ -1,0 +1,132 @@
+import Configuration
+import Foundation
+import Keyring
+
+/// `host.json`: which host this is, and the settings that were written down. It holds no secret.
+///
+/// Keys that this version does not know are ignored, and named so that a person can be told of a misspelt one.
+struct HostSettingsFile: Codable, Hashable, Sendable {
+  var hostID: UUID
+  var keystore: KeyStoreKind
+  /// False from the moment that a host is begun until all of it is there.
+  var isComplete = true
+
+  var port: Int?
+  var bind: String?
+  var expose: Bool?
+  var allowedOrigins: [String]?
+  var allowedHosts: [String]?
+  var allowPlaintextClients: Bool?
+  var modelURL: String?
+  var model: String?
+  var modelKeyFile: String?
+  var detectLocalServers: Bool?
+  var handshakesPerMinute: Int?
+  var modelIdleSeconds: Int?
+  var logLevel: String?
+
+  /// Keys of the file that mean nothing here; a misspelt one among them, perhaps.
+  var unknownKeys: [String] = []
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case hostID, keystore, isComplete, port, bind, expose, allowedOrigins, allowedHosts
+    case allowPlaintextClients, modelURL, model, modelKeyFile, detectLocalServers
+    case handshakesPerMinute, modelIdleSeconds, logLevel
+  }
+
+  init(hostID: UUID, keystore: KeyStoreKind) {
+    self.hostID = hostID
+    self.keystore = keystore
+  }
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    hostID = try container.decode(UUID.self, forKey: .hostID)
+    keystore = try container.decode(KeyStoreKind.self, forKey: .keystore)
+    isComplete = try container.decodeIfPresent(Bool.self, forKey: .isComplete) ?? true
+    port = try container.decodeIfPresent(Int.self, forKey: .port)
+    bind = try container.decodeIfPresent(String.self, forKey: .bind)
+    expose = try container.decodeIfPresent(Bool.self, forKey: .expose)
+    allowedOrigins = try container.decodeIfPresent([String].self, forKey: .allowedOrigins)
+    allowedHosts = try container.decodeIfPresent([String].self, forKey: .allowedHosts)
+    allowPlaintextClients = try container.decodeIfPresent(Bool.self, forKey: .allowPlaintextClients)
+    modelURL = try container.decodeIfPresent(String.self, forKey: .modelURL)
+    model = try container.decodeIfPresent(String.self, forKey: .model)
+    modelKeyFile = try container.decodeIfPresent(String.self, forKey: .modelKeyFile)
+    detectLocalServers = try container.decodeIfPresent(Bool.self, forKey: .detectLocalServers)
+    handshakesPerMinute = try container.decodeIfPresent(Int.self, forKey: .handshakesPerMinute)
+    modelIdleSeconds = try container.decodeIfPresent(Int.self, forKey: .modelIdleSeconds)
+    logLevel = try container.decodeIfPresent(String.self, forKey: .logLevel)
+  }
+
+  /// The settings as the configuration reader takes them; the identity is not among them.
+  var values: [AbsoluteConfigKey: ConfigValue] {
+    let texts: [CodingKeys: String?] = [
+      .port: port.map(String.init), .bind: bind, .expose: expose.map(String.init),
+      .allowedOrigins: allowedOrigins?.joined(separator: ","),
+      .allowedHosts: allowedHosts?.joined(separator: ","),
+      .allowPlaintextClients: allowPlaintextClients.map(String.init), .modelURL: modelURL, .model: model,
+      .modelKeyFile: modelKeyFile, .detectLocalServers: detectLocalServers.map(String.init),
+      .handshakesPerMinute: handshakesPerMinute.map(String.init),
+      .modelIdleSeconds: modelIdleSeconds.map(String.init), .logLevel: logLevel,
+    ]
+    var values: [AbsoluteConfigKey: ConfigValue] = [:]
+    for case (let key, let text?) in texts {
+      values[AbsoluteConfigKey([key.rawValue])] = ConfigValue(.string(text), isSecret: false)
+    }
+    return values
+  }
+
+  /// Parses the file.
+  init(json: [UInt8]) throws {
+    self = try JSONDecoder().decode(HostSettingsFile.self, from: Data(json))
+    unknownKeys = Self.unknownKeys(in: json)
+  }
+
+  func json() throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    return [UInt8](try encoder.encode(self)) + [UInt8(ascii: "\n")]
+  }
+
+  /// The keys of a file that mean nothing here.
+  private static func unknownKeys(in json: [UInt8]) -> [String] {
+    let known = Set(CodingKeys.allCases.map(\.rawValue))
+    let object = (try? JSONSerialization.jsonObject(with: Data(json))) as? [String: Any]
+    return (object ?? [:]).keys.filter { !known.contains($0) }.sorted()
+  }
+
+  /// Why a file could not be parsed, in words for a person.
+  static func reason(_ error: any Error) -> String {
+    func name(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
+    return switch error as? DecodingError {
+    case .keyNotFound(let key, _): "'\(key.stringValue)' is missing"
+    case .typeMismatch(_, let context), .valueNotFound(_, let context):
+      "'\(name(context.codingPath))' has a value of the wrong kind"
+    case .dataCorrupted(let context):
+      context.codingPath.isEmpty
+        ? "it is not JSON" : "'\(name(context.codingPath))' has a value that is not known"
+    default: "it is not JSON"
+    }
+  }
+}
+
+extension HostSettingsFile {
+  /// The most bytes that such a file has.
+  private static let limit = 1 << 20
+
+  /// Reads `host.json`; nil where there is none.
+  static func read(_ folders: HostFolders) throws -> HostSettingsFile? {
+    guard let json = try PrivateFile.read(folders.settingsFile, limit: limit) else { return nil }
+    do {
+      return try HostSettingsFile(json: json)
+    } catch {
+      throw HostError.malformedSettings(path: folders.settingsFile.path, reason: reason(error))
+    }
+  }
+
+  /// Replaces `host.json`, at once and whole.
+  func write(_ folders: HostFolders) throws {
+    try PrivateFile.replace(folders.settingsFile, with: json())
+  }
+}

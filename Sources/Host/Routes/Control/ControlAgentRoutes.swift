@@ -1,0 +1,122 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Identity
+import Stores
+
+/// The owner's orders about agents.
+struct ControlAgentRoutes: RouteGroup {
+  let master: MasterKey
+  let agents: AgentStore
+  let access: HostAccess
+
+  func register(on routes: inout Routes) {
+    routes.on(.get, "/control/agents", .administration, use: list)
+    routes.on(.post, "/control/agents", .administration, use: create)
+    routes.on(.get, "/control/agents/{ref}", .administration, use: show)
+    routes.on(.patch, "/control/agents/{ref}", .administration, use: update)
+    routes.on(.delete, "/control/agents/{ref}", .administration, use: delete)
+    routes.on(.post, "/control/agents/{ref}/rotate", .administration, use: rotate)
+  }
+
+  private struct Listing: Encodable {
+    let agents: [ControlAgent]
+  }
+
+  private struct Order: Decodable {
+    var name: String?
+    var description: String?
+    var systemPrompt: String?
+    var model: String?
+    var exposed: Bool?
+  }
+
+  private func list(_ request: Request, _ context: HostContext) async throws -> Response {
+    try .json(Listing(agents: await agents.list().map(ControlAgent.init)))
+  }
+
+  private func create(_ request: Request, _ context: HostContext) async throws -> Response {
+    try await ControlFailure.answering {
+      guard let order = try await request.decoded(Order.self), let name = order.name else {
+        throw ControlFailure.invalid("An agent needs a name.")
+      }
+      let agent = try await agents.create(
+        name: name, description: order.description ?? "", systemPrompt: order.systemPrompt ?? "",
+        model: order.model.flatMap { $0.isEmpty ? nil : $0 }, isExposed: order.exposed ?? true
+      ) { [master] index in try master.agentKey(index).address }
+      try await access.refresh()
+      return try .json(ControlAgent(agent), status: .created)
+    }
+  }
+
+  private func show(_ request: Request, _ context: HostContext) async throws -> Response {
+    try await ControlFailure.answering {
+      try .json(ControlAgent(try await agent(of: context)))
+    }
+  }
+
+  private func update(_ request: Request, _ context: HostContext) async throws -> Response {
+    try await ControlFailure.answering {
+      guard let order = try await request.decoded(Order.self) else { throw ControlFailure.malformed }
+      let updated = try await agents.update(try await agent(of: context).id) { agent in
+        agent.name = order.name ?? agent.name
+        agent.description = order.description ?? agent.description
+        agent.systemPrompt = order.systemPrompt ?? agent.systemPrompt
+        // An empty name means the default model again.
+        if let model = order.model { agent.model = model.isEmpty ? nil : model }
+        agent.isExposed = order.exposed ?? agent.isExposed
+      }
+      try await access.refresh()
+      return try .json(ControlAgent(updated))
+    }
+  }
+
+  private func delete(_ request: Request, _ context: HostContext) async throws -> Response {
+    try await ControlFailure.answering {
+      let agent = try await agent(of: context)
+      try await agents.delete(agent.id)
+      try await access.refresh()
+      return try .json(ControlAgent(agent))
+    }
+  }
+
+  private func rotate(_ request: Request, _ context: HostContext) async throws -> Response {
+    try await ControlFailure.answering {
+      let agent = try await agent(of: context)
+      let rotated = try await agents.rotate(agent.id) { [master] index in try master.agentKey(index).address }
+      try await access.refresh()
+      return try .json(ControlAgent(rotated))
+    }
+  }
+
+  private func agent(of context: HostContext) async throws -> AgentRecord {
+    try await agents.find(reference: context.parameters.get("ref")?.removingPercentEncoding ?? "")
+  }
+}
+
+/// An agent as its owner sees it.
+struct ControlAgent: Codable, Hashable, Sendable {
+  let id: UUID
+  let name: String
+  let description: String
+  let systemPrompt: String
+  let model: String?
+  let index: UInt32?
+  let address: Address?
+  let exposed: Bool
+  let createdAt: Date
+  let updatedAt: Date
+
+  init(_ agent: AgentRecord) {
+    id = agent.id
+    name = agent.name
+    description = agent.description
+    systemPrompt = agent.systemPrompt
+    model = agent.model
+    index = agent.keyIndex?.rawValue
+    address = agent.address
+    exposed = agent.isExposed
+    createdAt = agent.createdAt
+    updatedAt = agent.updatedAt
+  }
+}

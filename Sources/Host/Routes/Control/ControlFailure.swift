@@ -1,0 +1,52 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Identity
+import Stores
+
+/// Why an order of the owner is not carried out: `{"error":"<code>","message":"<sentence>"}`.
+struct ControlFailure: Error, Hashable {
+  let status: HTTPResponse.Status
+  let code: String
+  let message: String
+
+  static let malformed = ControlFailure.invalid("The request's body is not the JSON that belongs here.")
+
+  static func invalid(_ message: String) -> ControlFailure {
+    ControlFailure(status: .badRequest, code: "invalid_request", message: message)
+  }
+
+  /// What `body` answers, or the refusal that it throws.
+  static func answering(_ body: () async throws -> Response) async throws -> Response {
+    do {
+      return try await body()
+    } catch let failure as ControlFailure {
+      return failure.response
+    } catch let error as IdentityError {
+      return ControlFailure.invalid(error.description).response
+    } catch let error as StoresError {
+      return ControlFailure(error).response
+    }
+  }
+
+  var response: Response { .failure(status, code: code, message: message) }
+
+  init(status: HTTPResponse.Status, code: String, message: String) {
+    self.status = status
+    self.code = code
+    self.message = message
+  }
+
+  private init(_ error: StoresError) {
+    let (status, code): (HTTPResponse.Status, String) =
+      switch error {
+      case .noSuchAgent: (.notFound, "agent_not_found")
+      case .noSuchKey: (.notFound, "key_not_found")
+      case .noSuchSession: (.notFound, "session_not_found")
+      case .nameTaken: (.conflict, "name_taken")
+      case .badName, .identity: (.badRequest, "invalid_request")
+      case .indicesExhausted: (.conflict, "indices_exhausted")
+      }
+    self.init(status: status, code: code, message: error.description)
+  }
+}

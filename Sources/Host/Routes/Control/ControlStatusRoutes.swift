@@ -1,0 +1,80 @@
+import Foundation
+import Hummingbird
+import Identity
+import Inference
+import Keyring
+import Stores
+
+/// What the owner asks about the host as a whole.
+struct ControlStatusRoutes: RouteGroup {
+  let services: HostServices
+
+  func register(on routes: inout Routes) {
+    routes.on(.get, "/control/status", .administration, use: status)
+    routes.on(.get, "/control/identity", .administration, use: identity)
+    routes.on(.get, "/control/models", .administration, use: models)
+  }
+
+  private func status(_ request: Request, _ context: HostContext) async throws -> Response {
+    let listening = services.listening.value
+    let names = await services.models.models()
+    return try .json(
+      Status(
+        ready: listening != nil, version: HostServices.version,
+        pid: ProcessInfo.processInfo.processIdentifier, url: listening?.url,
+        socket: listening?.controlSocket, exposed: services.settings.isExposed,
+        identity: .init(address: services.master.address), agents: services.access.agentCount,
+        keys: try await services.keys.list().count { $0.revokedAt == nil },
+        model: .init(current: try? await services.models.resolve(nil).model, available: names.count),
+        keystore: services.settings.keyStore, inflight: services.admission.count,
+        startedAt: services.startedAt))
+  }
+
+  private func identity(_ request: Request, _ context: HostContext) async throws -> Response {
+    try .json(
+      Identity(
+        address: services.master.address, hostID: services.settings.hostID,
+        keystore: services.settings.keyStore))
+  }
+
+  private func models(_ request: Request, _ context: HostContext) async throws -> Response {
+    await services.models.refresh()
+    let models = await services.models.models()
+    let current = try? await services.models.resolve(nil).model
+    return try .json(Models(models: models, current: current))
+  }
+
+  private struct Status: Encodable {
+    struct Identity: Encodable {
+      let address: Address
+    }
+    struct Model: Encodable {
+      let current: String?
+      let available: Int
+    }
+    let ready: Bool
+    let version: String
+    let pid: Int32
+    let url: String?
+    let socket: String?
+    let exposed: Bool
+    let identity: Identity
+    let agents: Int
+    let keys: Int
+    let model: Model
+    let keystore: KeyStoreKind
+    let inflight: Int
+    let startedAt: Date
+  }
+
+  private struct Identity: Encodable {
+    let address: Address
+    let hostID: UUID
+    let keystore: KeyStoreKind
+  }
+
+  private struct Models: Encodable {
+    let models: [ModelDescription]
+    let current: String?
+  }
+}

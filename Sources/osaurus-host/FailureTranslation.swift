@@ -1,0 +1,48 @@
+import ArgumentParser
+import Connector
+import Foundation
+import Host
+import Inference
+import Keyring
+import Storage
+
+/// Turns what the parts of this program throw into how a command ends.
+enum FailureTranslation {
+  static func failure(for error: any Error) -> CommandFailure {
+    switch error {
+    case let failure as CommandFailure: failure
+    case is CancellationError: CommandFailure(.failed, "interrupted", "Interrupted.")
+    case let error as HostError: CommandFailure(.failed, code(error), error.description)
+    case let error as KeyringError: CommandFailure(.failed, "keyring", error.description)
+    case let error as StorageError: CommandFailure(.failed, "storage", error.description)
+    case let error as InferenceError: CommandFailure(.failed, "model", error.description)
+    case let error as ConnectorError: connector(error)
+    case let error as CocoaError where error.isFileError:
+      CommandFailure(.failed, "file", error.localizedDescription)
+    default: CommandFailure(.failed, "failed", String(describing: error))
+    }
+  }
+
+  private static func code(_ error: HostError) -> String {
+    switch error {
+    case .notInitialised: "not_initialised"
+    case .alreadyInitialised: "already_initialised"
+    case .addressInUse, .addressUnusable: "address"
+    default: "host"
+    }
+  }
+
+  private static func connector(_ error: ConnectorError) -> CommandFailure {
+    let (status, code): (ExitStatus, String) =
+      switch error {
+      case .noSuchPeer: (.notFound, "peer_not_found")
+      case .streamTruncated: (.failed, "stream_truncated")
+      case .refused(let status, let code, _):
+        (
+          [401, 403].contains(status) ? .notPermitted : status == 404 ? .notFound : .failed, code ?? "refused"
+        )
+      default: (.failed, "connection")
+      }
+    return CommandFailure(status, code, error.description)
+  }
+}

@@ -1,0 +1,70 @@
+import ArgumentParser
+import Foundation
+import Host
+import Keyring
+
+/// `init`: makes the identity that everything else hangs on.
+struct InitCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "init",
+    abstract: "Make this host's identity: one master key, which 24 words bring back.",
+    discussion: """
+      Example: osaurus-host init
+      Scripts: osaurus-host init --non-interactive --keystore file --json
+
+      The keys rest in the desktop keyring where one answers, else in a file that only you can read.
+      """)
+
+  @Option(help: "Where the keys rest: secret-service or file. Without it, the keyring where one answers.")
+  var keystore: KeyStoreKind?
+  @Flag(name: .customLong("non-interactive"), help: "Ask nothing and print everything to standard output.")
+  var nonInteractive = false
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    guard nonInteractive || (Terminal.inputIsTerminal && Terminal.outputIsTerminal) else {
+      throw CommandFailure(
+        .wrongUsage, "needs_terminal", "The 24 words are shown on a terminal, and this is none.",
+        nextStep: "For a script: osaurus-host init --non-interactive --json")
+    }
+    let made = try await HostInitialiser(folders: OpenHost.folders()).initialise(keyStore: keystore)
+    if output.json {
+      try made.withWords { words in
+        Terminal.say(
+          JSONText.object([
+            "address": made.address.checksummed, "keystore": made.keyStore.rawValue,
+            "mnemonic": words.joined(separator: " "), "recoveryCode": made.recoveryCode.text,
+          ]))
+      }
+    } else {
+      show(made)
+    }
+    if made.keyStore == .file { Terminal.note(made.keyStoreWords) }
+  }
+
+  private func show(_ made: HostInitialiser.Made) {
+    Terminal.say("Your identity is \(made.address.checksummed).")
+    Terminal.say()
+    Terminal.say(
+      "These 24 words bring it back. Write them down: nobody else has them, and they are not shown again.")
+    Terminal.say()
+    made.withWords { words in
+      let width = (words.map(\.count).max() ?? 0) + 2
+      for row in stride(from: 0, to: words.count, by: 4) {
+        let cells = (row..<min(row + 4, words.count)).map { index in
+          let number = index < 9 ? " \(index + 1)" : "\(index + 1)"
+          return "\(number). " + words[index].padding(toLength: width, withPad: " ", startingAt: 0)
+        }
+        Terminal.say("  " + cells.joined())
+      }
+    }
+    Terminal.say()
+    Terminal.say("Recovery code: \(made.recoveryCode.text)")
+    Terminal.say(
+      "It cannot bring the identity back; keep it beside the words, for a service that may ask for it.")
+    Terminal.say()
+    Terminal.say("Next: osaurus-host agent create NAME")
+  }
+}
+
+extension KeyStoreKind: @retroactive ExpressibleByArgument {}

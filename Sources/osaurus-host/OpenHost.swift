@@ -1,0 +1,20 @@
+import Foundation
+import Host
+import Keyring
+import Logging
+
+/// Finds this user's host: its folders and, where a command needs it, the host itself in this process.
+enum OpenHost {
+  static func folders() throws -> HostFolders {
+    try HostFolders.resolve(environment: ProcessInfo.processInfo.environment)
+  }
+
+  static func services() async throws -> HostServices {
+    let folders = try folders()
+    let settings = try HostSettings.load(
+      folders: folders, environment: ProcessInfo.processInfo.environment)
+    var logger = Logger(label: "osaurus-host") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = .error
+    return try await HostServices.open(folders: folders, settings: settings, logger: logger)
+  }
+}

@@ -1,0 +1,181 @@
+import AsyncHTTPClient
+import Foundation
+import Host
+import NIOCore
+
+/// The owner's way to this host: the control socket of the running service or, when none runs, the same
+/// routes in this process.
+struct Owner: Sendable {
+  private enum Way: Sendable {
+    case service(socket: String, client: HTTPClient)
+    case thisProcess(InProcessClient)
+  }
+
+  private let way: Way
+
+  /// Whether a service answers, as opposed to this process doing the work itself.
+  var isService: Bool {
+    if case .service = way { true } else { false }
+  }
+
+  struct Answer {
+    let status: Int
+    let body: Data
+
+    func decoded<T: Decodable>(_ type: T.Type) throws -> T {
+      try JSONDecoder().decode(type, from: body)
+    }
+
+    /// Prints the answer's JSON, or one member of it.
+    func show(member: String? = nil) throws {
+      var value = try JSONSerialization.jsonObject(with: body, options: .fragmentsAllowed)
+      if let member, let object = value as? [String: Any], let inner = object[member] { value = inner }
+      let data = try JSONSerialization.data(
+        withJSONObject: value,
+        options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes, .fragmentsAllowed])
+      Terminal.say(String(decoding: data, as: UTF8.self))
+    }
+  }
+
+  /// Runs `body` with a connection that is closed afterwards. Without a running service the host is opened in
+  /// this process for as long as `body` takes.
+  static func withConnection<R: Sendable>(_ body: (Owner) async throws -> R) async throws -> R {
+    if let running = try await runningService() {
+      return try await running.closing(body)
+    }
+    let services = try await OpenHost.services()
+    let owner = Owner(way: .thisProcess(InProcessClient(services: services)))
+    do {
+      let result = try await body(owner)
+      await services.shutdown()
+      return result
+    } catch {
+      await services.shutdown()
+      throw error
+    }
+  }
+
+  /// Like ``withConnection(_:)``, but only a running service will do.
+  static func withService<R: Sendable>(_ body: (Owner) async throws -> R) async throws -> R {
+    guard let running = try await runningService() else { throw CommandFailure.serviceNotRunning }
+    return try await running.closing(body)
+  }
+
+  /// The running service, if one answers on the control socket.
+  private static func runningService() async throws -> Owner? {
+    let socket = try OpenHost.folders().controlSocket.path
+    guard FileManager.default.fileExists(atPath: socket) else { return nil }
+    var configuration = HTTPClient.Configuration()
+    configuration.redirectConfiguration = .disallow
+    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    let owner = Owner(way: .service(socket: socket, client: client))
+    do {
+      _ = try await owner.answer("GET", "/control/status", body: nil, timeout: .seconds(5))
+      return owner
+    } catch {
+      try await client.shutdown()
+      return nil
+    }
+  }
+
+  private func closing<R>(_ body: (Owner) async throws -> R) async throws -> R {
+    do {
+      let result = try await body(self)
+      try await close()
+      return result
+    } catch {
+      try await close()
+      throw error
+    }
+  }
+
+  private func close() async throws {
+    if case .service(_, let client) = way { try await client.shutdown() }
+  }
+
+  /// Sends a request and returns a good answer.
+  /// - Throws: ``CommandFailure`` for any status from 400 on, in the host's own words.
+  func send(_ method: String, _ path: String, _ body: (some Encodable)?) async throws -> Answer {
+    try await send(method, path, data: body.map { try JSONEncoder().encode($0) })
+  }
+
+  func send(_ method: String, _ path: String) async throws -> Answer {
+    try await send(method, path, data: nil)
+  }
+
+  private func send(_ method: String, _ path: String, data: Data?) async throws -> Answer {
+    let answer = try await answer(method, path, body: data, timeout: .seconds(60))
+    guard answer.status >= 400 else { return answer }
+    throw HostRefusal(answer).failure
+  }
+
+  private func answer(
+    _ method: String, _ path: String, body: Data?, timeout: TimeAmount
+  ) async throws -> Answer {
+    switch way {
+    case .service(let socket, let client):
+      var request = HTTPClientRequest(url: Self.url(socket: socket, path: path))
+      request.method = .RAW(value: method)
+      if let body {
+        request.headers.add(name: "Content-Type", value: "application/json")
+        request.body = .bytes(ByteBuffer(bytes: body))
+      }
+      let response = try await client.execute(request, timeout: timeout)
+      let buffer = try await response.body.collect(upTo: 64 * 1024 * 1024)
+      return Answer(status: Int(response.status.code), body: Data(buffer.readableBytesView))
+    case .thisProcess(let client):
+      let response = try await client.send(method, path, body: body.map { [UInt8]($0) })
+      return Answer(status: response.status, body: Data(response.body))
+    }
+  }
+
+  /// Sends a request whose answer streams, and gives its bytes as they come. Only a service streams.
+  func stream(
+    _ path: String, _ body: some Encodable, onBytes: (ByteBuffer) async throws -> Void
+  ) async throws {
+    guard case .service(let socket, let client) = way else { throw CommandFailure.serviceNotRunning }
+    var request = HTTPClientRequest(url: Self.url(socket: socket, path: path))
+    request.method = .POST
+    request.headers.add(name: "Content-Type", value: "application/json")
+    request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
+    let response = try await client.execute(request, timeout: .hours(1))
+    guard response.status.code < 400 else {
+      let buffer = try await response.body.collect(upTo: 1024 * 1024)
+      throw HostRefusal(
+        Answer(status: Int(response.status.code), body: Data(buffer.readableBytesView))
+      ).failure
+    }
+    for try await bytes in response.body { try await onBytes(bytes) }
+  }
+
+  private static func url(socket: String, path: String) -> String {
+    let host = socket.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? socket
+    return "http+unix://\(host)\(path)"
+  }
+
+  /// A name as one segment of a path.
+  static func pathSegment(_ text: String) -> String {
+    text.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? text
+  }
+}
+
+/// An error body of the host, in any of its flavours, as a failure of the command.
+private struct HostRefusal {
+  let failure: CommandFailure
+
+  init(_ answer: Owner.Answer) {
+    let object = (try? JSONSerialization.jsonObject(with: answer.body)) as? [String: Any]
+    let nested = object?["error"] as? [String: Any]
+    let code = object?["error"] as? String ?? nested?["code"] as? String ?? nested?["type"] as? String
+    let message =
+      object?["message"] as? String ?? nested?["message"] as? String
+      ?? "The host answered with status \(answer.status)."
+    let status: ExitStatus =
+      switch answer.status {
+      case 401, 403: .notPermitted
+      case 404: .notFound
+      default: .failed
+      }
+    failure = CommandFailure(status, code ?? "failed", message)
+  }
+}

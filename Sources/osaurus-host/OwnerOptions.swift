@@ -1,0 +1,14 @@
+import ArgumentParser
+import Foundation
+
+/// What every command understands.
+struct OutputOptions: ParsableArguments {
+  @Flag(name: .long, help: "Print JSON instead of text.")
+  var json = false
+}
+
+/// For commands that change something for good.
+struct ConfirmationOptions: ParsableArguments {
+  @Flag(name: [.long, .short], help: "Do not ask.")
+  var yes = false
+}

@@ -1,0 +1,143 @@
+import ArgumentParser
+import Foundation
+
+/// `service`: the host as a systemd user unit.
+struct ServiceCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "service",
+    abstract: "Run the host whenever you are logged in, as a systemd user unit.",
+    discussion: "Example: osaurus-host service install --now",
+    subcommands: [Install.self, Uninstall.self, Show.self])
+
+  struct Install: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Write the unit and enable it.",
+      discussion: "Example: osaurus-host service install --now")
+
+    @Flag(help: "Start it now, too.") var now = false
+
+    func run() async throws {
+      let unit = SystemdUnit.forThisExecutable()
+      try unit.write()
+      Terminal.say("Wrote \(SystemdUnit.file.path).")
+      guard Systemctl.isAvailable else {
+        Terminal.say("No systemd user manager answers here. Where one does, enable it with:")
+        return Terminal.say("  systemctl --user enable --now \(SystemdUnit.name)")
+      }
+      try Systemctl.run("daemon-reload")
+      try Systemctl.run(now ? ["enable", "--now", SystemdUnit.name] : ["enable", SystemdUnit.name])
+      Terminal.say(
+        now
+          ? "The service runs, and starts at every log-in."
+          : "It starts at the next log-in. Start it now with: systemctl --user start \(SystemdUnit.name)")
+    }
+  }
+
+  struct Uninstall: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Stop the unit and remove it. Your data stays.",
+      discussion: "Example: osaurus-host service uninstall")
+
+    func run() async throws {
+      guard FileManager.default.fileExists(atPath: SystemdUnit.file.path) else {
+        throw CommandFailure.notFound("No unit is installed at \(SystemdUnit.file.path).")
+      }
+      if Systemctl.isAvailable { try Systemctl.run("disable", "--now", SystemdUnit.name) }
+      try FileManager.default.removeItem(at: SystemdUnit.file)
+      if Systemctl.isAvailable { try Systemctl.run("daemon-reload") }
+      Terminal.say("Removed \(SystemdUnit.file.path).")
+    }
+  }
+
+  struct Show: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Print the unit without installing it.",
+      discussion: "Example: osaurus-host service show")
+
+    func run() { Terminal.say(SystemdUnit.forThisExecutable().text) }
+  }
+}
+
+/// The unit file: what runs, and what it may not do.
+struct SystemdUnit {
+  static let name = "osaurus-host.service"
+
+  /// Where user units live: `$XDG_CONFIG_HOME/systemd/user`.
+  static var file: URL {
+    let environment = ProcessInfo.processInfo.environment
+    let configuration =
+      environment["XDG_CONFIG_HOME"].flatMap { $0.hasPrefix("/") ? URL(filePath: $0) : nil }
+      ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".config")
+    return configuration.appending(path: "systemd/user/\(name)")
+  }
+
+  let executable: String
+
+  static func forThisExecutable() -> SystemdUnit {
+    let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    return SystemdUnit(executable: path ?? CommandLine.arguments[0])
+  }
+
+  // No option here may forbid user namespaces: agents' own sandboxes are made of them.
+  var text: String {
+    """
+    [Unit]
+    Description=osaurus-host, the home of your AI agents
+    After=network.target
+
+    [Service]
+    Type=exec
+    ExecStart="\(executable)" serve
+    Restart=on-failure
+    RestartSec=2
+    TimeoutStopSec=15
+    KillMode=mixed
+    UMask=0077
+    LimitCORE=0
+    NoNewPrivileges=yes
+    LockPersonality=yes
+    RestrictRealtime=yes
+    RestrictSUIDSGID=yes
+    SystemCallArchitectures=native
+    RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+
+    [Install]
+    WantedBy=default.target
+    """
+  }
+
+  func write() throws {
+    try FileManager.default.createDirectory(
+      at: Self.file.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data((text + "\n").utf8).write(to: Self.file, options: .atomic)
+  }
+}
+
+/// The user's systemd manager.
+private enum Systemctl {
+  static var isAvailable: Bool {
+    (try? status(["--user", "show-environment"], quiet: true)) == 0
+  }
+
+  static func run(_ arguments: String...) throws { try run(arguments) }
+
+  static func run(_ arguments: [String]) throws {
+    guard try status(["--user"] + arguments, quiet: false) == 0 else {
+      throw CommandFailure(
+        .failed, "systemctl_failed", "systemctl --user \(arguments.joined(separator: " ")) failed.")
+    }
+  }
+
+  private static func status(_ arguments: [String], quiet: Bool) throws -> Int32 {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = ["systemctl"] + arguments
+    if quiet {
+      process.standardOutput = FileHandle.nullDevice
+      process.standardError = FileHandle.nullDevice
+    }
+    try process.run()
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+}

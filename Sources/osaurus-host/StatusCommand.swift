@@ -1,0 +1,41 @@
+import ArgumentParser
+import Foundation
+
+/// `status`: whether the service runs, and with what.
+struct StatusCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status",
+    abstract: "Show whether the service runs, where, and with what.",
+    discussion: "Example: osaurus-host status --json")
+
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    try await Owner.withService { owner in
+      let answer = try await owner.send("GET", "/control/status")
+      if output.json { return try answer.show() }
+      let status = try answer.decoded(StatusRow.self)
+      Terminal.say("osaurus-host \(status.version) is running (pid \(status.pid)).")
+      Terminal.say("  reached at   \(status.url)\(status.exposed ? "  (the network may reach it)" : "")")
+      Terminal.say("  identity     \(status.identity.address)")
+      Terminal.say("  agents       \(status.agents)")
+      Terminal.say("  access keys  \(status.keys)")
+      Terminal.say("  keys rest in \(status.keystore)")
+      Terminal.say("  socket       \(status.socket)")
+    }
+  }
+}
+
+private struct StatusRow: Decodable {
+  struct Identity: Decodable { let address: String }
+
+  let version: String
+  let pid: Int
+  let url: String
+  let socket: String
+  let exposed: Bool
+  let identity: Identity
+  let agents: Int
+  let keys: Int
+  let keystore: String
+}

@@ -1,0 +1,81 @@
+import Foundation
+import SecretMemory
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// What stands between a command and the person: colours, questions, hidden input. Everything is plain text
+/// where there is no terminal.
+enum Terminal {
+  enum Stream { case output, error }
+
+  static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
+  static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+  /// Whether colours and redrawn lines suit `stream`: a capable terminal, and no wish against it (`NO_COLOR`).
+  static func isDecorated(_ stream: Stream = .output) -> Bool {
+    let environment = ProcessInfo.processInfo.environment
+    guard isatty(stream == .output ? STDOUT_FILENO : STDERR_FILENO) == 1 else { return false }
+    guard environment["NO_COLOR", default: ""].isEmpty else { return false }
+    return environment["TERM"] != nil && environment["TERM"] != "dumb"
+  }
+
+  static func bold(_ text: String) -> String { isDecorated() ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
+  static func dim(_ text: String) -> String { isDecorated() ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
+
+  /// Writes a line to standard output.
+  static func say(_ line: String = "") { print(line) }
+
+  /// Writes text to standard output at once, without a line end: for answers that stream.
+  static func stream(_ text: String) {
+    FileHandle.standardOutput.write(Data(text.utf8))
+  }
+
+  /// Writes a line to standard error.
+  static func note(_ line: String) {
+    FileHandle.standardError.write(Data((line + "\n").utf8))
+  }
+
+  /// Asks for a yes on the terminal. Without one, the command needs `--yes`.
+  static func confirm(_ question: String, assumingYes: Bool) throws {
+    if assumingYes { return }
+    guard inputIsTerminal else {
+      throw CommandFailure.wrongUsage("This cannot be undone: pass --yes to do it without a terminal.")
+    }
+    FileHandle.standardError.write(Data("\(question) [y/N] ".utf8))
+    guard let answer = readLine()?.lowercased(), answer == "y" || answer == "yes" else {
+      throw CommandFailure(.failed, "not_confirmed", "Nothing was changed.")
+    }
+  }
+
+  /// Reads one secret line of at most 8 KiB into guarded memory: hidden on a terminal, as it is from a pipe.
+  static func readSecret(prompt: String) throws -> SecretBytes {
+    guard inputIsTerminal else { return try secretLine() }
+    var shown = termios()
+    tcgetattr(STDIN_FILENO, &shown)
+    var hidden = shown
+    hidden.c_lflag &= ~tcflag_t(ECHO)
+    FileHandle.standardError.write(Data(prompt.utf8))
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
+    defer {
+      tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
+      note("")
+    }
+    return try secretLine()
+  }
+
+  private static func secretLine() throws -> SecretBytes {
+    var line: [UInt8] = []
+    line.reserveCapacity(8192)  // so that no copy of it is left behind
+    defer { wipe(&line) }
+    while line.count < 8192 {
+      var byte: UInt8 = 0
+      guard read(STDIN_FILENO, &byte, 1) == 1, byte != UInt8(ascii: "\n") else { break }
+      line.append(byte)
+    }
+    if line.last == UInt8(ascii: "\r") { line.removeLast() }
+    guard !line.isEmpty else { throw CommandFailure.wrongUsage("Nothing was entered.") }
+    return line.withUnsafeBytes { SecretBytes(copying: $0) }
+  }
+}

@@ -1,0 +1,94 @@
+import Identity
+import Testing
+
+@testable import Host
+
+@Suite("Who may do what")
+struct AccessPolicyTests {
+  /// Who asks, in words.
+  enum Asker: String, CaseIterable, Sendable {
+    case owner, stranger, masterHere, masterAway, masterSealed, agentHere, agentAway, agentSealed
+  }
+
+  /// One letter for each asker, in their order: allow, 401, 426 (u), 403 (s), 404.
+  static let matrix: [(name: String, route: @Sendable (TestHost) -> RouteClass, letters: String)] = [
+    ("publicInformation", { _ in .publicInformation }, "aaaaaaaa"),
+    ("handshake", { _ in .handshake }, "aaaaaaaa"),
+    ("envelope", { _ in .envelope }, "aaaaaaaa"),
+    ("catalogue", { _ in .catalogue }, "a1aaaaaa"),
+    ("inference", { _ in .inference }, "a1auasus"),
+    ("agentCatalogue", { _ in .agentCatalogue }, "a1aaaaaa"),
+    ("agentDetails of its own", { .agentDetails($0.agent.address) }, "a1aaaaaa"),
+    ("agentDetails of another", { .agentDetails($0.otherAgent.address) }, "a1aaasss"),
+    ("agentDetails of none", { _ in .agentDetails(nil) }, "a1aaasss"),
+    ("agentRun of its own", { .agentRun($0.agent.address) }, "a1auaaua"),
+    ("agentRun of another", { .agentRun($0.otherAgent.address) }, "a1auasus"),
+    ("agentRun of none", { _ in .agentRun(nil) }, "a1auasus"),
+    ("administration", { _ in .administration }, "a1444444"),
+    ("unknown", { _ in .unknown }, "41444444"),
+  ]
+
+  @Test("every class of route answers every kind of caller as the table says", arguments: matrix.indices)
+  func wholeMatrix(row: Int) throws {
+    let host = try TestHost()
+    let (name, route, letters) = Self.matrix[row]
+    for (asker, letter) in zip(Asker.allCases, letters) {
+      let caller = try caller(asker, host)
+      #expect(
+        AccessPolicy().decide(route(host), caller) == decision(letter), "\(name) asked by \(asker)")
+    }
+  }
+
+  @Test("where the owner allows plaintext clients, models are open to them and agents are not")
+  func plaintextClients() throws {
+    let host = try TestHost()
+    let policy = AccessPolicy(allowsPlaintextClients: true)
+    let away = try caller(.masterAway, host)
+    #expect(policy.decide(.inference, away) == .allow)
+    #expect(policy.decide(.agentRun(host.agent.address), away) == .channelRequired)
+    #expect(policy.decide(.inference, try caller(.agentAway, host)) == .scopeDenied)
+    #expect(policy.decide(.inference, try caller(.stranger, host)) == .unauthenticated(.noKeys))
+  }
+
+  @Test("the control socket and this process are the owner; TCP from this machine is nobody yet")
+  func owners() throws {
+    let host = try TestHost()
+    func principal(_ origin: Caller.Origin) -> Caller.Principal {
+      host.door.authentication.principal(origin: origin, authorization: nil)
+    }
+    let nobody = Caller.Principal.anonymous(.invalid(.unrecognisedFormat))
+    #expect(principal(.control(user: 1000)) == .owner)
+    #expect(principal(.inProcess) == .owner)
+    #expect(principal(.loopback(SourceAddress(literal: "127.0.0.1")!)) == nobody)
+    #expect(principal(.network(TestHost.elsewhere)) == nobody)
+  }
+
+  private func caller(_ asker: Asker, _ host: TestHost) throws -> Caller {
+    let here = Caller.Origin.loopback(SourceAddress(literal: "127.0.0.1")!)
+    let away = Caller.Origin.network(TestHost.elsewhere)
+    let channel = Caller.Transport.secureChannel(agent: host.agent.address)
+    func key(_ text: String) -> Caller.Principal {
+      host.door.authentication.principal(origin: away, authorization: "Bearer " + text)
+    }
+    return switch asker {
+    case .owner: Caller(origin: .control(user: 1000), transport: .plain, principal: .owner)
+    case .stranger: Caller(origin: away, transport: .plain, principal: .anonymous(.noKeys))
+    case .masterHere: Caller(origin: here, transport: .plain, principal: key(host.masterKey))
+    case .masterAway: Caller(origin: away, transport: .plain, principal: key(host.masterKey))
+    case .masterSealed: Caller(origin: away, transport: channel, principal: key(host.masterKey))
+    case .agentHere: Caller(origin: here, transport: .plain, principal: key(host.agentKey))
+    case .agentAway: Caller(origin: away, transport: .plain, principal: key(host.agentKey))
+    case .agentSealed: Caller(origin: away, transport: channel, principal: key(host.agentKey))
+    }
+  }
+
+  private func decision(_ letter: Character) -> Decision {
+    switch letter {
+    case "1": .unauthenticated(.noKeys)
+    case "u": .channelRequired
+    case "s": .scopeDenied
+    case "4": .notFound
+    default: .allow
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import Synchronization
+
+/// A model server on loopback that answers as its questions ask it to.
+///
+/// The last message is the script: `say a b c` streams these words, `die a b` goes away after them, `drone` speaks until
+/// nobody listens, `refuse` answers 400, `call` calls a tool, and anything else is repeated.
+final class ScriptedModelServer: Sendable {
+  struct Seen: Sendable {
+    var requests: [String] = []
+    var authorization: [String?] = []
+    var dronesStopped = 0
+  }
+
+  let seen = Mutex(Seen())
+
+  /// Runs a server while `body` does; `body` gets its base URL.
+  static func run<R: Sendable>(
+    _ body: @escaping @Sendable (ScriptedModelServer, String) async throws -> R
+  ) async throws -> R {
+    let server = ScriptedModelServer()
+    let (ports, port) = AsyncStream.makeStream(of: Int.self)
+    let application = Application(
+      router: server.router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+      onServerRunning: { channel in port.yield(channel.localAddress?.port ?? 0) }, logger: .quiet)
+    return try await withThrowingTaskGroup(of: R?.self) { group in
+      group.addTask {
+        try await application.run()
+        return nil
+      }
+      group.addTask {
+        var iterator = ports.makeAsyncIterator()
+        return try await body(server, "http://127.0.0.1:\(await iterator.next() ?? 0)/v1")
+      }
+      defer { group.cancelAll() }
+      while let result = try await group.next() {
+        if let result { return result }
+      }
+      throw CancellationError()
+    }
+  }
+
+  private struct Question: Decodable {
+    struct Message: Decodable {
+      let content: String
+    }
+    let messages: [Message]
+    var stream: Bool?
+  }
+
+  private var router: Router<BasicRequestContext> {
+    let router = Router()
+    router.get("/v1/models") { _, _ in
+      Self.json(
+        #"{"object":"list","data":[{"id":"scripted/one","object":"model","created":1,"owned_by":"tests"}]}"#)
+    }
+    router.post("/v1/embeddings") { _, _ in
+      Self.json(
+        #"{"object":"list","model":"x","data":[{"object":"embedding","index":0,"embedding":[0.5,-1]}],"#
+          + #""usage":{"prompt_tokens":2,"total_tokens":2}}"#)
+    }
+    router.post("/v1/chat/completions") { [self] request, _ in
+      let body = try await request.body.collect(upTo: 1 << 20)
+      seen.withLock {
+        $0.requests.append(String(buffer: body))
+        $0.authorization.append(request.headers[.authorization])
+      }
+      let question = try JSONDecoder().decode(Question.self, from: Data(body.readableBytesView))
+      return answer(question.messages.last?.content ?? "")
+    }
+    return router
+  }
+
+  private func answer(_ script: String) -> Response {
+    let words = script.split(separator: " ").map(String.init)
+    switch words.first {
+    case "refuse":
+      return Self.json(#"{"error":{"message":"No such thing","type":"invalid_request_error"}}"#, .badRequest)
+    case "call":
+      let call =
+        #"{"index":0,"id":"c1","type":"function","function":{"name":"look","arguments":"{\"a\":1}"}}"#
+      return Self.stream { writer in
+        try await writer.write(Self.chunk(#"{"tool_calls":[\#(call)]}"#))
+        try await writer.write(Self.chunk("{}", finish: "tool_calls"))
+        try await writer.write(ByteBuffer(string: "data: [DONE]\n\n"))
+      }
+    case "drone":
+      return Self.stream { [self] writer in
+        defer { seen.withLock { $0.dronesStopped += 1 } }
+        while true {
+          try await writer.write(Self.chunk(#"{"content":"drone "}"#))
+          try await Task.sleep(for: .milliseconds(5))
+        }
+      }
+    case "die":
+      return Self.stream { writer in
+        for word in words.dropFirst() { try await writer.write(Self.chunk(#"{"content":"\#(word) "}"#)) }
+        throw CancellationError()
+      }
+    default:
+      let said = words.first == "say" ? Array(words.dropFirst()) : words
+      return Self.stream { writer in
+        try await writer.write(Self.chunk(#"{"role":"assistant","content":""}"#))
+        for word in said { try await writer.write(Self.chunk(#"{"content":"\#(word) "}"#)) }
+        try await writer.write(Self.chunk("{}", finish: "stop"))
+        let usage =
+          #"{"prompt_tokens":3,"completion_tokens":\#(said.count),"total_tokens":\#(3 + said.count)}"#
+        try await writer.write(ByteBuffer(string: "data: {\"choices\":[],\"usage\":\(usage)}\n\n"))
+        try await writer.write(ByteBuffer(string: "data: [DONE]\n\n"))
+      }
+    }
+  }
+
+  private static func chunk(_ delta: String, finish: String? = nil) -> ByteBuffer {
+    let reason = finish.map { #","finish_reason":"\#($0)""# } ?? ""
+    return ByteBuffer(
+      string:
+        #"data: {"id":"u","object":"chat.completion.chunk","created":1,"model":"scripted/one","choices":["#
+        + #"{"index":0,"delta":\#(delta)\#(reason)}]}"# + "\n\n")
+  }
+
+  private static func stream(
+    _ write: @escaping @Sendable (inout any ResponseBodyWriter) async throws -> Void
+  ) -> Response {
+    Response(
+      status: .ok, headers: [.contentType: "text/event-stream"],
+      body: ResponseBody { writer in
+        try await write(&writer)
+        try await writer.finish(nil)
+      })
+  }
+
+  private static func json(_ text: String, _ status: HTTPResponse.Status = .ok) -> Response {
+    Response(
+      status: status, headers: [.contentType: "application/json"],
+      body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+  }
+}
+
+extension Logger {
+  /// A logger that says nothing.
+  static var quiet: Logger { Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() } }
+}

@@ -1,0 +1,116 @@
+import AsyncHTTPClient
+import Hummingbird
+import NIOCore
+import Testing
+
+@testable import Inference
+
+@Suite("Which model is asked", .timeLimit(.minutes(1)))
+struct ModelCatalogueTests {
+  private static func listing(_ names: String...) -> Response {
+    .json(#"{"data":[\#(names.map { "{\"id\":\"\($0)\"}" }.joined(separator: ","))]}"#)
+  }
+
+  private func servers(_ upstream: Upstream, ports: [Int]) -> LocalServers {
+    LocalServers(
+      client: upstream.client,
+      candidates: ports.enumerated().map { .init(name: "Local \($0.offset)", port: UInt16($0.element)) },
+      patience: .seconds(10))
+  }
+
+  @Test("a server at a known port is found, and asked once in ten seconds")
+  func detects() async throws {
+    try await Upstream.with({ _ in Self.listing("a", "b:latest") }) { upstream in
+      let catalogue = ModelCatalogue(
+        configured: nil, servers: servers(upstream, ports: [1, upstream.port]), managed: nil,
+        defaultModel: nil)
+      async let first = catalogue.models()
+      async let second = catalogue.models()
+      #expect(await first.map(\.id) == ["a", "b:latest"])
+      #expect(await second.map(\.provider) == ["Local 1", "Local 1"])
+      let (provider, model) = try await catalogue.resolve("b")
+      #expect(provider.name == "Local 1" && model == "b:latest")
+      for name in [nil, "", "default"] { #expect(try await catalogue.resolve(name).model == "a") }
+      #expect(upstream.seen().map(\.path) == ["/v1/models"])
+      #expect(upstream.seen().allSatisfy { $0.authorization == nil })
+    }
+  }
+
+  enum NotAServer: CaseIterable { case garbage, silence, huge, empty, strange }
+
+  @Test("what is not a model server is passed over at once", arguments: NotAServer.allCases)
+  func passesOver(_ kind: NotAServer) async throws {
+    try await Upstream.with({ _ in
+      switch kind {
+      case .garbage: return .json("<html>")
+      case .empty: return .json(#"{"data":[]}"#)
+      case .strange: return .json(#"{"data":{"id":3}}"#)
+      case .silence:
+        try await Task.sleep(for: .seconds(60))
+        return .json("{}")
+      case .huge:
+        return Response(
+          status: .ok,
+          body: ResponseBody { writer in
+            while true { try await writer.write(ByteBuffer(repeating: 0x20, count: 1 << 16)) }
+          })
+      }
+    }) { upstream in
+      let catalogue = ModelCatalogue(
+        configured: nil, servers: servers(upstream, ports: [upstream.port]), managed: nil, defaultModel: nil)
+      let begun = ContinuousClock.now
+      #expect(await catalogue.models().isEmpty)
+      #expect(begun.duration(to: .now) < .seconds(2))
+      await #expect(throws: InferenceError.noModel) { try await catalogue.resolve(nil) }
+      await #expect(throws: InferenceError.noModel) { try await catalogue.resolve("a") }
+    }
+  }
+
+  @Test("a listener that is not to be trusted is not asked")
+  func asksNoStranger() async throws {
+    try await Upstream.with({ _ in Self.listing("a") }) { upstream in
+      var servers = servers(upstream, ports: [upstream.port])
+      servers.mayTrust = { _ in false }
+      #expect(await servers.detect().isEmpty)
+      #expect(upstream.seen().isEmpty)
+    }
+  }
+
+  @Test("the owner's server comes first, and its models are preferred")
+  func prefersConfigured() async throws {
+    try await Upstream.with({ _ in Self.listing("near", "both") }) { near in
+      try await Upstream.with({ _ in Self.listing("far", "both") }) { far in
+        let catalogue = ModelCatalogue(
+          configured: try far.provider(), servers: servers(near, ports: [near.port]), managed: nil,
+          defaultModel: "both")
+        #expect(await catalogue.models().map(\.id) == ["far", "both", "near"])
+        #expect(try await catalogue.resolve(nil).provider.name == "Fake")
+        #expect(try await catalogue.resolve("near").provider.name == "Local 0")
+        await #expect(throws: InferenceError.unknownModel("other")) { try await catalogue.resolve("other") }
+      }
+    }
+  }
+
+  @Test("the owner's server is not quietly replaced when it is down, and is asked for what it does not list")
+  func keepsConfigured() async throws {
+    try await Upstream.with({ _ in Self.listing("near") }) { near in
+      let gone = try OpenAIProvider(
+        name: "Gone", url: ServerURL("http://127.0.0.1:1/v1"), client: near.client)
+      let catalogue = ModelCatalogue(
+        configured: gone, servers: servers(near, ports: [near.port]), managed: nil, defaultModel: nil)
+      await #expect(throws: InferenceError.unreachable(provider: "Gone")) { try await catalogue.resolve(nil) }
+      let (provider, model) = try await catalogue.resolve("x")
+      #expect(provider.name == "Gone" && model == "x")
+      #expect(try await catalogue.resolve("near").provider.name == "Local 0")
+    }
+  }
+
+  @Test("a model that is not installed is named with the way to get it")
+  func namesTheWay() async throws {
+    let catalogue = ModelCatalogue(configured: nil, servers: nil, managed: nil, defaultModel: nil)
+    let error = await #expect(throws: InferenceError.self) { try await catalogue.resolve("smollm2-135m") }
+    #expect(error?.description.contains("osaurus-host model install smollm2-135m") == true)
+    let none = await #expect(throws: InferenceError.self) { try await catalogue.resolve(nil) }
+    #expect(none?.description.contains("osaurus-host model install smollm2-135m") == true)
+  }
+}
