@@ -45,6 +45,7 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
@@ -114,7 +115,7 @@ let package = Package(
       name: "osaurus-host",
       dependencies: [
         "Host", "Connector", "Inference", "Storage", "Keyring", "Identity", "SecretMemory",
-        argumentParser, httpClient, nioCore, log, lifecycle,
+        argumentParser, httpClient, nioCore, nioHTTP1, log, lifecycle, signals,
       ],
       swiftSettings: strict, linkerSettings: sqlcipherLinking),
 
@@ -126,7 +127,10 @@ let package = Package(
     tests("Stores", ["Stores", "Storage", "Keyring", "Identity", "SecretMemory", grdb]),
     tests(
       "Inference",
-      ["Inference", "SecretMemory", hummingbird, nioCore, httpClient, log, subprocess, systemPackage]),
+      [
+        "Inference", "SecretMemory", hummingbird, nioCore, httpClient, log, lifecycle, subprocess,
+        systemPackage,
+      ]),
     tests("Agents", ["Agents", "Inference", "Stores", "Storage", "Keyring", "Identity", "SecretMemory"]),
     tests(
       "Host",

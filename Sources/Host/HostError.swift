@@ -39,7 +39,7 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
     switch self {
     case .notInitialised: "There is no identity here yet; run 'osaurus-host init'."
     case .alreadyInitialised(let settings):
-      "There is an identity here already (\(settings)); nothing was changed. See 'osaurus-host identity show'."
+      "There is an identity here already (\(settings)); nothing was changed. Another OSAURUS_HOME can hold another one."
     case .unfinishedInitialisation:
       "The making of this host was interrupted; run 'osaurus-host init' again to finish it."
     case .unfinishedElsewhere(let keyStore):

@@ -6,8 +6,8 @@ public import SecretMemory
 public struct FileKeyStore: KeyStore {
   /// What a person has to know who keeps keys this way.
   public static let plainWords = """
-    The keys rest in a file that only your user may open. It does not protect them from a program that runs as you, from
-    root, from a stolen disk that is not encrypted, or from a backup that others can read.
+    The keys rest in a file that only your user may open. It does not protect them from a program that runs as \
+    you, from root, from a stolen disk that is not encrypted, or from a backup that others can read.
     """
 
   /// The largest file, in bytes.

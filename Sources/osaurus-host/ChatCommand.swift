@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Inference
+import NIOCore
 
 /// `run`: one question to an agent on this machine.
 struct RunCommand: AsyncParsableCommand {

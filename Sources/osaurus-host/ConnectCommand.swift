@@ -160,7 +160,7 @@ private enum PeerConnection {
   static func with<R: Sendable>(
     _ peer: Peer, key: PeerKey, _ book: PeerBook, _ body: (PeerClient) async throws -> R
   ) async throws -> R {
-    let http = HTTPClient(configuration: PeerClient.httpConfiguration)
+    let http = HTTPClient.forPeers()
     let client = PeerClient(peer: peer, key: key, client: http) { handshake in
       // What is kept of a handshake informs; that it cannot be kept is no reason to stop.
       try? book.record(handshake, for: peer.name)

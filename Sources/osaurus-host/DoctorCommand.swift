@@ -2,6 +2,7 @@ import ArgumentParser
 import AsyncHTTPClient
 import Foundation
 import Host
+import Identity
 import Inference
 import Keyring
 import Storage
@@ -85,7 +86,7 @@ private struct Examination {
       return Finding(part: "keyring", state: .good, detail: "a Secret Service answers on the session bus")
     } catch {
       return Finding(
-        part: "keyring", state: .note, detail: "none answers (\(error))",
+        part: "keyring", state: .note, detail: error.description,
         remedy: "Keys can rest in a file instead: osaurus-host init --keystore file")
     }
   }
@@ -134,7 +135,7 @@ private struct Examination {
       Finding(part: "identity", state: .good, detail: services.address.checksummed),
       Finding(
         part: "keys", state: kind == .file ? .note : .good,
-        detail: kind == .file ? HostKeyStore.plainWords(.file) : "they rest in the keyring"),
+        detail: HostKeyStore.plainWords(kind)),
       Finding(part: "databases", state: .good, detail: "they open under their keys"),
     ]
     for name in services.settings.unknownKeys {

@@ -1,7 +1,8 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
 import Host
-import Keyring
+import Identity
+public import Keyring
 
 /// `init`: makes the identity that everything else hangs on.
 struct InitCommand: AsyncParsableCommand {
@@ -29,7 +30,7 @@ struct InitCommand: AsyncParsableCommand {
     }
     let made = try await HostInitialiser(folders: OpenHost.folders()).initialise(keyStore: keystore)
     if output.json {
-      try made.withWords { words in
+      made.withWords { words in
         Terminal.say(
           JSONText.object([
             "address": made.address.checksummed, "keystore": made.keyStore.rawValue,
@@ -67,4 +68,4 @@ struct InitCommand: AsyncParsableCommand {
   }
 }
 
-extension KeyStoreKind: @retroactive ExpressibleByArgument {}
+extension KeyStoreKind: ExpressibleByArgument {}

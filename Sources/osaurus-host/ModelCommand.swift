@@ -2,6 +2,7 @@ import ArgumentParser
 import AsyncHTTPClient
 import Foundation
 import Inference
+import Keyring
 
 /// `model`: what answers for the agents.
 struct ModelCommand: AsyncParsableCommand {

@@ -47,6 +47,8 @@ struct OsaurusHost: AsyncParsableCommand {
 
   /// Says what went wrong, as text or as an object, and ends the process with the number for it.
   private static func leave(after error: any Error) -> Never {
+    // The command said what there is to say.
+    if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
     let failure: CommandFailure
     switch exitCode(for: error) {
     case .success:

@@ -1,7 +1,9 @@
 import AsyncHTTPClient
 import Foundation
 import Host
+import Keyring
 import NIOCore
+import NIOHTTP1
 
 /// The owner's way to this host: the control socket of the running service or, when none runs, the same
 /// routes in this process.
@@ -124,7 +126,7 @@ struct Owner: Sendable {
       let buffer = try await response.body.collect(upTo: 64 * 1024 * 1024)
       return Answer(status: Int(response.status.code), body: Data(buffer.readableBytesView))
     case .thisProcess(let client):
-      let response = try await client.send(method, path, body: body.map { [UInt8]($0) })
+      let response = try await client.send(method, path, body: body.map { [UInt8]($0) } ?? [])
       return Answer(status: response.status, body: Data(response.body))
     }
   }

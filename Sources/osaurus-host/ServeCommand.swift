@@ -3,6 +3,7 @@ import Foundation
 import Host
 import Logging
 import ServiceLifecycle
+import UnixSignals
 
 /// `serve`: runs the host until it is told to stop.
 struct ServeCommand: AsyncParsableCommand {

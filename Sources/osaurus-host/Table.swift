@@ -25,5 +25,5 @@ struct Table {
     return [Terminal.dim(line(headings))] + rows.map(line)
   }
 
-  func show() { lines.forEach { Terminal.say($0) } }
+  func show() { for line in lines { Terminal.say(line) } }
 }

@@ -68,14 +68,14 @@ enum Terminal {
   private static func secretLine() throws -> SecretBytes {
     var line: [UInt8] = []
     line.reserveCapacity(8192)  // so that no copy of it is left behind
-    defer { wipe(&line) }
     while line.count < 8192 {
       var byte: UInt8 = 0
       guard read(STDIN_FILENO, &byte, 1) == 1, byte != UInt8(ascii: "\n") else { break }
       line.append(byte)
     }
     if line.last == UInt8(ascii: "\r") { line.removeLast() }
+    // `taking` wipes the line itself.
     guard !line.isEmpty else { throw CommandFailure.wrongUsage("Nothing was entered.") }
-    return line.withUnsafeBytes { SecretBytes(copying: $0) }
+    return SecretBytes(taking: &line)
   }
 }

@@ -16,8 +16,11 @@ struct HostDatabases: Sendable {
         .chatHistory, in: folders, key: key, migrator: ChatSchema.migrator))
   }
 
+  /// Writes what is left in the logs into the databases and closes them.
   func close() {
-    try? host.close()
-    try? chatHistory.close()
+    for pool in [host, chatHistory] {
+      _ = try? pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+      try? pool.close()
+    }
   }
 }

@@ -3,6 +3,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import NIOHTTP1
+import Synchronization
 
 /// One connection: reads a request, has it answered, and goes on to the next.
 ///
@@ -13,7 +14,8 @@ struct Connection: Sendable {
   typealias Parts = NIOAsyncChannelInboundStream<HTTPServerRequestPart>.AsyncIterator
   typealias Writer = NIOAsyncChannelOutboundWriter<HTTPServerResponsePart>
 
-  let stream: Stream
+  let channel: any Channel
+  let stream: UnservedStream
   let watch: CallerWatch
   let origin: Caller.Origin
   let localAddress: SourceAddress?
@@ -41,13 +43,15 @@ struct Connection: Sendable {
     let stream = try Stream(
       wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
     return Connection(
-      stream: stream, watch: watch, origin: origin, localAddress: SourceAddress(channel.localAddress),
+      channel: channel, stream: UnservedStream(stream), watch: watch, origin: origin,
+      localAddress: SourceAddress(channel.localAddress),
       door: door, held: held)
   }
 
   /// Serves until either side closes. Whatever goes wrong ends this connection and nothing else.
   func run() async {
     do {
+      guard let stream = stream.take() else { return }
       try await stream.executeThenClose { inbound, outbound in
         var parts = inbound.makeAsyncIterator()
         do {
@@ -65,7 +69,7 @@ struct Connection: Sendable {
           // What was written goes out; the missing end tells the caller that there was to be more.
         }
         outbound.finish()
-        try await stream.channel.closeFuture.get()
+        try await channel.closeFuture.get()
       }
     } catch {
       door.logger.trace("a connection ended", metadata: ["error": "\(error)"])
@@ -210,6 +214,27 @@ struct Connection: Sendable {
       throw CutAnswer()
     }
     if !writer.isFinished { throw CutAnswer() }
+  }
+}
+
+/// A connection's stream until somebody serves it. A stream that nobody will serve, because the host is stopping, is
+/// closed: one that is let go of unread would end the process.
+final class UnservedStream: Sendable {
+  private let stream: Mutex<Connection.Stream?>
+
+  init(_ stream: Connection.Stream) { self.stream = Mutex(stream) }
+
+  /// The stream, for the one who serves it.
+  func take() -> Connection.Stream? {
+    stream.withLock { stream in
+      defer { stream = nil }
+      return stream
+    }
+  }
+
+  deinit {
+    guard let stream = take() else { return }
+    Task { try? await stream.executeThenClose { _, _ in } }
   }
 }
 

@@ -5,10 +5,15 @@ import Glibc
 enum ListeningSocket {
   /// Whether the listener on 127.0.0.1 at `port` runs as this user, or as a user of the system (a service).
   static func isOwnOrSystem(port: UInt16) -> Bool {
-    guard let table = try? String(contentsOfFile: "/proc/net/tcp", encoding: .utf8) else { return false }
-    let wide = (try? String(contentsOfFile: "/proc/net/tcp6", encoding: .utf8)) ?? ""
-    let owners = owners(of: port, in: table + "\n" + wide)
+    let owners = owners(of: port, in: table("/proc/net/tcp") + "\n" + table("/proc/net/tcp6"))
     return !owners.isEmpty && owners.allSatisfy { mayBeTrusted($0, by: geteuid()) }
+  }
+
+  /// Read to its end: such a file has no size, and what reads by size stops after the first 27 lines.
+  private static func table(_ path: String) -> String {
+    guard let file = FileHandle(forReadingAtPath: path) else { return "" }
+    defer { try? file.close() }
+    return String(decoding: (try? file.readToEnd()) ?? Data(), as: UTF8.self)
   }
 
   /// Users below 1000 are the system's by the rules of Debian and of everybody who followed.

@@ -100,6 +100,9 @@ extension OpenAIProvider {
   private func request(_ path: String) -> HTTPClientRequest {
     var request = HTTPClientRequest(url: url.text + path)
     request.headers.add(name: "User-Agent", value: "osaurus-host")
+    // A connection costs nothing on this machine, and one that the server closes just as it is used again costs an
+    // answer.
+    if url.isLoopback { request.headers.add(name: "Connection", value: "close") }
     key?.withAuthorization { request.headers.add(name: "Authorization", value: $0) }
     return request
   }

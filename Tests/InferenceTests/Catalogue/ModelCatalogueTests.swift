@@ -11,16 +11,20 @@ struct ModelCatalogueTests {
     .json(#"{"data":[\#(names.map { "{\"id\":\"\($0)\"}" }.joined(separator: ","))]}"#)
   }
 
-  private func servers(_ upstream: Upstream, ports: [Int]) -> LocalServers {
+  private func servers(
+    _ upstream: Upstream, ports: [Int], patience: Duration = .seconds(10)
+  ) -> LocalServers {
     LocalServers(
       client: upstream.client,
       candidates: ports.enumerated().map { .init(name: "Local \($0.offset)", port: UInt16($0.element)) },
-      patience: .seconds(10))
+      patience: patience)
   }
 
   @Test("a server at a known port is found, and asked once in ten seconds")
   func detects() async throws {
-    try await Upstream.with({ _ in Self.listing("a", "b:latest") }) { upstream in
+    try await Upstream.with { _ in
+      Self.listing("a", "b:latest")
+    } run: { upstream in
       let catalogue = ModelCatalogue(
         configured: nil, servers: servers(upstream, ports: [1, upstream.port]), managed: nil,
         defaultModel: nil)
@@ -40,7 +44,7 @@ struct ModelCatalogueTests {
 
   @Test("what is not a model server is passed over at once", arguments: NotAServer.allCases)
   func passesOver(_ kind: NotAServer) async throws {
-    try await Upstream.with({ _ in
+    try await Upstream.with { _ in
       switch kind {
       case .garbage: return .json("<html>")
       case .empty: return .json(#"{"data":[]}"#)
@@ -55,12 +59,13 @@ struct ModelCatalogueTests {
             while true { try await writer.write(ByteBuffer(repeating: 0x20, count: 1 << 16)) }
           })
       }
-    }) { upstream in
+    } run: { upstream in
       let catalogue = ModelCatalogue(
-        configured: nil, servers: servers(upstream, ports: [upstream.port]), managed: nil, defaultModel: nil)
+        configured: nil, servers: servers(upstream, ports: [upstream.port], patience: .milliseconds(250)),
+        managed: nil, defaultModel: nil)
       let begun = ContinuousClock.now
       #expect(await catalogue.models().isEmpty)
-      #expect(begun.duration(to: .now) < .seconds(2))
+      #expect(begun.duration(to: .now) < .seconds(5))
       await #expect(throws: InferenceError.noModel) { try await catalogue.resolve(nil) }
       await #expect(throws: InferenceError.noModel) { try await catalogue.resolve("a") }
     }
@@ -68,7 +73,9 @@ struct ModelCatalogueTests {
 
   @Test("a listener that is not to be trusted is not asked")
   func asksNoStranger() async throws {
-    try await Upstream.with({ _ in Self.listing("a") }) { upstream in
+    try await Upstream.with { _ in
+      Self.listing("a")
+    } run: { upstream in
       var servers = servers(upstream, ports: [upstream.port])
       servers.mayTrust = { _ in false }
       #expect(await servers.detect().isEmpty)
@@ -78,8 +85,12 @@ struct ModelCatalogueTests {
 
   @Test("the owner's server comes first, and its models are preferred")
   func prefersConfigured() async throws {
-    try await Upstream.with({ _ in Self.listing("near", "both") }) { near in
-      try await Upstream.with({ _ in Self.listing("far", "both") }) { far in
+    try await Upstream.with { _ in
+      Self.listing("near", "both")
+    } run: { near in
+      try await Upstream.with { _ in
+        Self.listing("far", "both")
+      } run: { far in
         let catalogue = ModelCatalogue(
           configured: try far.provider(), servers: servers(near, ports: [near.port]), managed: nil,
           defaultModel: "both")
@@ -93,7 +104,9 @@ struct ModelCatalogueTests {
 
   @Test("the owner's server is not quietly replaced when it is down, and is asked for what it does not list")
   func keepsConfigured() async throws {
-    try await Upstream.with({ _ in Self.listing("near") }) { near in
+    try await Upstream.with { _ in
+      Self.listing("near")
+    } run: { near in
       let gone = try OpenAIProvider(
         name: "Gone", url: ServerURL("http://127.0.0.1:1/v1"), client: near.client)
       let catalogue = ModelCatalogue(

@@ -17,9 +17,9 @@ struct OpenAIProviderTests {
 
   @Test("an answer streams, piece by piece")
   func streams() async throws {
-    try await Upstream.with({ _ in
+    try await Upstream.with { _ in
       .events([": ping\n\n", chunk("He"), chunk("llo"), chunk("", finish: "stop"), "data: [DONE]\n\n"])
-    }) { upstream in
+    } run: { upstream in
       let texts = try await texts(upstream.provider().chat(question))
       #expect(texts == ["He", "llo", ""])
       let sent = upstream.seen()[0]
@@ -31,14 +31,14 @@ struct OpenAIProviderTests {
   @Test("an answer cut at every byte is the same answer")
   func streamsBytes() async throws {
     let whole = chunk("a€") + chunk("b", finish: "length") + "data: [DONE]\n\n"
-    try await Upstream.with({ _ in
+    try await Upstream.with { _ in
       Response(
         status: .ok, headers: [.contentType: "text/event-stream"],
         body: ResponseBody { writer in
           for byte in whole.utf8 { try await writer.write(ByteBuffer(bytes: [byte])) }
           try await writer.finish(nil)
         })
-    }) { upstream in
+    } run: { upstream in
       let answer = try await upstream.provider().complete(question)
       #expect(answer.choices[0].message.content == .text("a€b"))
       #expect(answer.choices[0].finishReason == "length")
@@ -47,11 +47,11 @@ struct OpenAIProviderTests {
 
   @Test("a server that does not stream is understood")
   func readsWholeAnswers() async throws {
-    try await Upstream.with({ _ in
+    try await Upstream.with { _ in
       .json(
         #"{"id":"1","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}"#
       )
-    }) { upstream in
+    } run: { upstream in
       let texts = try await texts(upstream.provider().chat(question))
       #expect(texts == ["hi"])
     }
@@ -61,9 +61,9 @@ struct OpenAIProviderTests {
   func sendsKey() async throws {
     var bytes = Array("sk-secret".utf8)
     let key = try ProviderKey(SecretBytes(taking: &bytes))
-    try await Upstream.with({ _ in
+    try await Upstream.with { _ in
       .json(#"{"error":{"message":"Incorrect API key: sk-secret\u0007\nnext"}}"#, status: .unauthorized)
-    }) { upstream in
+    } run: { upstream in
       let error = await #expect(throws: InferenceError.self) {
         try await upstream.provider(key: key).chat(question)
       }
@@ -78,7 +78,9 @@ struct OpenAIProviderTests {
       #"data: {"error":{"message":"out of memory","code":500}}"#, #"data: {"error":"out of memory"}"#,
     ])
   func reportsErrors(_ event: String) async throws {
-    try await Upstream.with({ _ in .events([chunk("a"), event + "\n\n", "data: [DONE]\n\n"]) }) { upstream in
+    try await Upstream.with { _ in
+      .events([chunk("a"), event + "\n\n", "data: [DONE]\n\n"])
+    } run: { upstream in
       var iterator = try await upstream.provider().chat(question).makeAsyncIterator()
       #expect(try await iterator.next()?.delta?.content == "a")
       await #expect(throws: InferenceError.failed(provider: "Fake", message: "out of memory")) {
@@ -90,7 +92,7 @@ struct OpenAIProviderTests {
   @Test("an answer that ends without saying so is a model that died", arguments: [true, false])
   func noticesDeath(_ isClean: Bool) async throws {
     struct Death: Error {}
-    try await Upstream.with({ _ in
+    try await Upstream.with { _ in
       Response(
         status: .ok, headers: [.contentType: "text/event-stream"],
         body: ResponseBody { writer in
@@ -98,7 +100,7 @@ struct OpenAIProviderTests {
           if !isClean { throw Death() }
           try await writer.finish(nil)
         })
-    }) { upstream in
+    } run: { upstream in
       var iterator = try await upstream.provider().chat(question).makeAsyncIterator()
       #expect(try await iterator.next()?.delta?.content == "a")
       await #expect(throws: InferenceError.modelDied(provider: "Fake")) { try await iterator.next() }
@@ -107,7 +109,9 @@ struct OpenAIProviderTests {
 
   @Test("an answer that said why it ends is whole without [DONE]")
   func endsWithReason() async throws {
-    try await Upstream.with({ _ in .events([chunk("a"), chunk("", finish: "stop")]) }) { upstream in
+    try await Upstream.with { _ in
+      .events([chunk("a"), chunk("", finish: "stop")])
+    } run: { upstream in
       let texts = try await texts(upstream.provider().chat(question))
       #expect(texts == ["a", ""])
     }
@@ -118,7 +122,7 @@ struct OpenAIProviderTests {
   @Test("going away closes the connection within a second", arguments: Leaving.allCases)
   func closes(_ leaving: Leaving) async throws {
     let closed = Handoff<ContinuousClock.Instant>(capacity: 2)
-    try await Upstream.with({ _ in
+    try await Upstream.with { _ in
       Response(
         status: .ok, headers: [.contentType: "text/event-stream"],
         body: ResponseBody { writer in
@@ -132,7 +136,7 @@ struct OpenAIProviderTests {
             throw error
           }
         })
-    }) { upstream in
+    } run: { upstream in
       let provider = try upstream.provider()
       var left = ContinuousClock.now
       switch leaving {
@@ -158,14 +162,14 @@ struct OpenAIProviderTests {
 
   @Test("a server that does not answer, and one that stops in the middle, are given up")
   func losesPatience() async throws {
-    try await Upstream.with({ request in
+    try await Upstream.with { request in
       Response(
         status: .ok, headers: [.contentType: "text/event-stream"],
         body: ResponseBody { writer in
           if request.json?["model"] == "talks" { try await writer.write(ByteBuffer(string: chunk("a"))) }
           try await Task.sleep(for: .seconds(60))
         })
-    }) { upstream in
+    } run: { upstream in
       let provider = try upstream.provider(
         patience: .init(firstPiece: .milliseconds(200), nextPiece: .milliseconds(100)))
       for model in ["talks", "is silent"] {
@@ -179,7 +183,9 @@ struct OpenAIProviderTests {
 
   @Test("nobody there is said as such")
   func saysUnreachable() async throws {
-    try await Upstream.with({ _ in .json("{}") }) { upstream in
+    try await Upstream.with { _ in
+      .json("{}")
+    } run: { upstream in
       let provider = try OpenAIProvider(
         name: "Gone", url: ServerURL("http://127.0.0.1:1/v1"), client: upstream.client)
       await #expect(throws: InferenceError.unreachable(provider: "Gone")) {
@@ -190,9 +196,9 @@ struct OpenAIProviderTests {
 
   @Test("a redirect is not followed")
   func staysPut() async throws {
-    try await Upstream.with({ _ in
+    try await Upstream.with { _ in
       Response(status: .temporaryRedirect, headers: [.location: "http://127.0.0.1:1/v1/models"])
-    }) { upstream in
+    } run: { upstream in
       let error = await #expect(throws: InferenceError.self) { try await upstream.provider().models() }
       if case .refused(_, 307, _) = error {} else { Issue.record("\(String(describing: error))") }
       #expect(upstream.seen().count == 1)
@@ -201,7 +207,9 @@ struct OpenAIProviderTests {
 
   @Test("garbage is not an answer", arguments: ["data: {]\n\n", "data: 5\n\n", "data: {\"choices\":3}\n\n"])
   func refusesGarbage(_ text: String) async throws {
-    try await Upstream.with({ _ in .events([text]) }) { upstream in
+    try await Upstream.with { _ in
+      .events([text])
+    } run: { upstream in
       let error = await #expect(throws: InferenceError.self) {
         try await upstream.provider().chat(question).collect()
       }
@@ -212,11 +220,11 @@ struct OpenAIProviderTests {
   @Test("models are listed, and names that cannot be shown are left out")
   func listsModels() async throws {
     let long = String(repeating: "x", count: 300)
-    try await Upstream.with({ _ in
+    try await Upstream.with { _ in
       .json(
         #"{"data":[{"id":"a","created":5,"owned_by":"me"},{"id":"b\u001b[1m"},{"id":"\#(long)"},{"id":""},{"id":"c"}]}"#
       )
-    }) { upstream in
+    } run: { upstream in
       let models = try await upstream.provider().models()
       #expect(
         models == [
@@ -228,11 +236,11 @@ struct OpenAIProviderTests {
 
   @Test("texts become numbers")
   func embeds() async throws {
-    try await Upstream.with({ _ in
+    try await Upstream.with { _ in
       .json(
         #"{"object":"list","data":[{"index":0,"embedding":[0.5,-1]}],"model":"e","usage":{"prompt_tokens":2,"total_tokens":2}}"#
       )
-    }) { upstream in
+    } run: { upstream in
       let response = try await upstream.provider().embed(EmbeddingRequest(model: "e", input: ["a"]))
       #expect(response.data[0].embedding == [0.5, -1])
       #expect(upstream.seen()[0].json == ["model": "e", "input": ["a"]])

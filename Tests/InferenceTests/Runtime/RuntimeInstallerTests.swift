@@ -65,9 +65,10 @@ struct RuntimeInstallerTests {
         #expect(folder.hasEngine && folder.hasModel)
         #expect(
           try contents(folder) == [RuntimePins.modelFile, "launcher.py", RuntimePins.engineFolder].sorted())
-        var status = stat()
-        #expect(stat(folder.url.path, &status) == 0 && status.st_mode & 0o777 == 0o700)
-        #expect(stat(folder.model.path, &status) == 0 && status.st_mode & 0o777 == 0o600)
+        for (path, mode) in [(folder.url.path, 0o700), (folder.model.path, 0o600)] {
+          let attributes = try FileManager.default.attributesOfItem(atPath: path)
+          #expect(attributes[.posixPermissions] as? Int == mode)
+        }
         let again = Steps()
         try await installer.install { again.add($0) }
         #expect(again.all == [.checking, .done])

@@ -29,14 +29,14 @@ enum TestRuntime {
 
   /// Runs `body` with a runtime that is installed, and stops it.
   static func with<R: Sendable>(
-    _ change: (inout ManagedRuntime.Settings) -> Void = { _ in },
+    idleLimit: Duration = .seconds(600),
     _ body: (ManagedRuntime) async throws -> R
   ) async throws -> R {
     try await installation.value
     let client = HTTPClient.forModels()
     var settings = ManagedRuntime.Settings()
     settings.prefersProgram = false
-    change(&settings)
+    settings.idleLimit = idleLimit
     let runtime = ManagedRuntime(folder: folder, client: client, settings: settings)
     do {
       let result = try await body(runtime)

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Hummingbird
 import Logging
 import NIOCore
+import ServiceLifecycle
 import Synchronization
 
 @testable import Inference
@@ -32,7 +33,7 @@ struct Upstream: Sendable {
   /// Runs `body` against a server that answers every request with `answer`.
   static func with<R: Sendable>(
     _ answer: @escaping @Sendable (SeenRequest) async throws -> Response,
-    _ body: @escaping @Sendable (Upstream) async throws -> R
+    run body: @escaping @Sendable (Upstream) async throws -> R
   ) async throws -> R {
     let log = RequestLog()
     let router = Router()
@@ -54,22 +55,25 @@ struct Upstream: Sendable {
       onServerRunning: { channel in try? await ports.send(channel.localAddress?.port ?? 0) })
     application.logger.logLevel = .critical
     let client = HTTPClient.forModels()
-    return try await withThrowingTaskGroup(of: Void.self) { [application] group in
-      group.addTask { try await application.run() }
-      do {
-        let port = try await ports.next() ?? 0
-        let url = try ServerURL("http://127.0.0.1:\(port)/v1")
-        let result = try await body(
-          Upstream(url: url, port: port, client: client, seen: { log.all }))
-        group.cancelAll()
-        try? await client.shutdown()
-        return result
-      } catch {
-        group.cancelAll()
-        try? await client.shutdown()
-        throw error
-      }
+    // Hummingbird does not survive being cancelled while it accepts a connection: it is asked to stop, and those
+    // handlers that never end are cancelled after a moment.
+    var configuration = ServiceGroupConfiguration(services: [application], logger: application.logger)
+    configuration.maximumGracefulShutdownDuration = .milliseconds(200)
+    let services = ServiceGroup(configuration: configuration)
+    async let running: Void = services.run()
+    let result: Result<R, any Error>
+    do {
+      let port = try await ports.next() ?? 0
+      let url = try ServerURL("http://127.0.0.1:\(port)/v1")
+      result = .success(
+        try await body(Upstream(url: url, port: port, client: client, seen: { log.all })))
+    } catch {
+      result = .failure(error)
     }
+    try? await client.shutdown()
+    await services.triggerGracefulShutdown()
+    try? await running
+    return try result.get()
   }
 }
 
