@@ -1,19 +1,18 @@
-import AsyncHTTPClient
 import NIOCore
 import SecureChannel
 
 /// Opens the frames of a streamed answer as they come. What was opened before something goes wrong is given out
 /// first. When it goes, so does the connection.
 actor FrameReader {
-  private var body: BodyReader?
+  private var body: PeerResponse?
   private var decoder: EventStreamDecoder
   private var opener: ResponseOpener
   private let limits: PeerLimits
   private var opened: [[UInt8]] = []
   private var failure: (any Error)?
 
-  init(_ body: HTTPClientResponse.Body, opener: ResponseOpener, limits: PeerLimits) {
-    self.body = BodyReader(body)
+  init(_ body: PeerResponse, opener: ResponseOpener, limits: PeerLimits) {
+    self.body = body
     self.opener = opener
     self.limits = limits
     decoder = EventStreamDecoder(limit: limits.eventBytes)

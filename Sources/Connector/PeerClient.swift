@@ -1,6 +1,5 @@
 public import AsyncHTTPClient
 import Foundation
-import NIOHTTP1
 import SecureChannel
 
 /// A whole answer.
@@ -69,7 +68,7 @@ public actor PeerClient {
   /// - Throws: ``ConnectorError`` or `CancellationError`.
   public func send(_ method: String, _ path: String, body: [UInt8]?) async throws -> PeerAnswer {
     var (response, opener) = try await call(method, path, body, accept: "application/json")
-    if PeerTransport.isEventStream(response) { return try await collectStream(response, opener) }
+    if response.isEventStream { return try await collectStream(response, opener) }
     return try await openWhole(response, &opener)
   }
 
@@ -79,8 +78,8 @@ public actor PeerClient {
   ///   ``ConnectorError``, or `CancellationError`.
   public func stream(_ method: String, _ path: String, body: [UInt8]?) async throws -> PeerStream {
     var (response, opener) = try await call(method, path, body, accept: "text/event-stream")
-    if PeerTransport.isEventStream(response) {
-      return PeerStream(FrameReader(response.body, opener: opener, limits: limits))
+    if response.isEventStream {
+      return PeerStream(FrameReader(response, opener: opener, limits: limits))
     }
     let answer = try await openWhole(response, &opener)
     let refusal = Refusal(status: answer.status, body: answer.body, redact: key.redact)
@@ -92,7 +91,7 @@ public actor PeerClient {
   /// Seals and sends a request, and gives the head of a good answer with what opens the rest.
   private func call(
     _ method: String, _ path: String, _ body: [UInt8]?, accept: String
-  ) async throws -> (HTTPClientResponse, ResponseOpener) {
+  ) async throws -> (PeerResponse, ResponseOpener) {
     let request = key.withAuthorization { authorization in
       InnerRequest(
         method: method, path: path, authorization: authorization, accept: accept,
@@ -103,7 +102,7 @@ public actor PeerClient {
       let session = try await session()
       let (sealed, opener) = session.seal(request)
       let response = try await transport.call(sealed, accept: accept)
-      if response.status == .ok { return (response, opener) }
+      if response.status == 200 { return (response, opener) }
       let refusal = try await transport.refusal(response)
       guard !isRepeated, refusal.status == 401, refusal.code == "secure_session_unknown" else {
         throw transport.error(refusal)
@@ -114,7 +113,7 @@ public actor PeerClient {
   }
 
   private func openWhole(
-    _ response: HTTPClientResponse, _ opener: inout ResponseOpener
+    _ response: PeerResponse, _ opener: inout ResponseOpener
   ) async throws -> PeerAnswer {
     let frame = try await transport.collect(response)
     do {
@@ -127,10 +126,10 @@ public actor PeerClient {
 
   /// A stream where one piece was asked for: its head is not authenticated, its body and end are.
   private func collectStream(
-    _ response: HTTPClientResponse, _ opener: ResponseOpener
+    _ response: PeerResponse, _ opener: ResponseOpener
   ) async throws -> PeerAnswer {
     var body: [UInt8] = []
-    for try await piece in PeerStream(FrameReader(response.body, opener: opener, limits: limits)) {
+    for try await piece in PeerStream(FrameReader(response, opener: opener, limits: limits)) {
       guard body.count + piece.count <= limits.answerBytes else { throw ConnectorError.answerTooLarge }
       body += piece
     }

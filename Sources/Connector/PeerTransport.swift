@@ -7,12 +7,16 @@ import SecureChannel
 /// The plain HTTP below the channel: two routes, bounded in size and time. It never repeats a request.
 struct PeerTransport: Sendable {
   let peer: Peer
-  let client: HTTPClient
   let limits: PeerLimits
+  private let client: HTTPClient
+  /// One for all exchanges, so that they can share connections.
+  private let loop: any EventLoop
 
-  /// Whether an answer comes as server-sent events.
-  static func isEventStream(_ response: HTTPClientResponse) -> Bool {
-    response.headers.first(name: "content-type")?.lowercased().hasPrefix("text/event-stream") ?? false
+  init(peer: Peer, client: HTTPClient, limits: PeerLimits) {
+    self.peer = peer
+    self.client = client
+    self.limits = limits
+    loop = client.eventLoopGroup.any()
   }
 
   // MARK: The handshake
@@ -21,15 +25,14 @@ struct PeerTransport: Sendable {
   /// - Parameter now: the time at the end of the exchange, in Unix seconds.
   func openSession(now: @Sendable () -> Int64) async throws -> ClientSession {
     let handshake = ClientHandshake(with: peer.address)
-    let request = request("/secure/session", handshake.hello.encoded(), accept: "application/json")
-    let answer: (response: HTTPClientResponse, body: ByteBuffer)
+    let status: Int
+    let answer: [UInt8]
     do {
-      answer = try await TimeLimit.run(limits.handshake) {
-        let response = try await client.execute(request, deadline: .distantFuture)
-        try checkHistory(of: response)
-        let limit = response.status == .ok ? limits.handshakeBytes : limits.refusalBytes
-        let body = try await BodyReader(response.body).collect(upTo: limit, silence: limits.handshake)
-        return (response, body)
+      (status, answer) = try await TimeLimit.run(limits.handshake) {
+        let response = try await post(
+          "/secure/session", handshake.hello.encoded(), accept: "application/json")
+        let limit = response.status == 200 ? limits.handshakeBytes : limits.refusalBytes
+        return (response.status, try await response.collect(upTo: limit, silence: limits.handshake))
       }
     } catch {
       switch error {
@@ -41,61 +44,54 @@ struct PeerTransport: Sendable {
         throw Task.isCancelled ? CancellationError() : ConnectorError.unreachable(url: peer.base)
       }
     }
-    let bytes = Array(buffer: answer.body)
-    guard answer.response.status == .ok else { throw handshakeRefusal(answer.response, bytes) }
+    guard status == 200 else { throw handshakeRefusal(Refusal(status: status, body: answer)) }
     do {
-      let hello = try bytes.withUnsafeBytes { try ServerHello(parsing: $0) }
+      let hello = try answer.withUnsafeBytes { try ServerHello(parsing: $0) }
       return try handshake.finish(hello, now: now())
     } catch let error as SecureChannelError {
       throw ConnectorError(error)
     }
   }
 
-  private func handshakeRefusal(_ response: HTTPClientResponse, _ body: [UInt8]) -> ConnectorError {
-    switch response.status.code {
+  private func handshakeRefusal(_ refusal: Refusal) -> ConnectorError {
+    switch refusal.status {
     case 300..<400: .redirected(url: peer.base)
     case 404: .noSuchAgent(peer.address)
     case 429: .tooManyHandshakes
-    default: .rejected(Refusal(status: Int(response.status.code), body: body))
+    default: .rejected(refusal)
     }
   }
 
   // MARK: A call
 
   /// Sends a sealed call and waits for the head of the answer.
-  func call(_ body: [UInt8], accept: String) async throws -> HTTPClientResponse {
-    let request = request("/secure/call", body, accept: accept)
+  func call(_ body: [UInt8], accept: String) async throws -> PeerResponse {
     do {
-      let response = try await TimeLimit.run(limits.answer) {
-        try await client.execute(request, deadline: .distantFuture)
+      return try await TimeLimit.run(limits.answer) {
+        try await post("/secure/call", body, accept: accept)
       }
-      try checkHistory(of: response)
-      return response
     } catch {
       throw told(error, patience: limits.answer)
     }
   }
 
   /// The whole body of an answer.
-  func collect(_ response: HTTPClientResponse) async throws -> [UInt8] {
+  func collect(_ response: PeerResponse) async throws -> [UInt8] {
     do {
-      let body = try await BodyReader(response.body).collect(
-        upTo: limits.answerBytes, silence: limits.silence)
-      return Array(buffer: body)
+      return try await response.collect(upTo: limits.answerBytes, silence: limits.silence)
     } catch {
       throw told(error, patience: limits.silence)
     }
   }
 
   /// Why a call was rejected outside of the channel.
-  func refusal(_ response: HTTPClientResponse) async throws -> Refusal {
+  func refusal(_ response: PeerResponse) async throws -> Refusal {
     do {
-      let body = try await BodyReader(response.body).collect(
-        upTo: limits.refusalBytes, silence: limits.handshake)
-      return Refusal(status: Int(response.status.code), body: Array(buffer: body))
+      let body = try await response.collect(upTo: limits.refusalBytes, silence: limits.handshake)
+      return Refusal(status: response.status, body: body)
     } catch {
       if Task.isCancelled { throw CancellationError() }
-      return Refusal(status: Int(response.status.code), body: [])
+      return Refusal(status: response.status, body: [])
     }
   }
 
@@ -112,19 +108,18 @@ struct PeerTransport: Sendable {
 
   // MARK: Both
 
-  private func request(_ path: String, _ body: [UInt8], accept: String) -> HTTPClientRequest {
-    var request = HTTPClientRequest(url: peer.base + path)
-    request.method = .POST
-    request.headers.add(name: "Content-Type", value: "application/json")
-    request.headers.add(name: "Accept", value: accept)
-    request.headers.add(name: "User-Agent", value: "osaurus-host")
-    request.body = .bytes(ByteBuffer(bytes: body))
-    return request
-  }
-
-  /// Refuses an answer that came from somewhere else, should the client have followed it there.
-  private func checkHistory(of response: HTTPClientResponse) throws(ConnectorError) {
-    if response.history.count > 1 { throw .redirected(url: peer.base) }
+  /// Sends a request, once, and waits for the head of the answer.
+  private func post(_ path: String, _ body: [UInt8], accept: String) async throws -> PeerResponse {
+    let headers: HTTPHeaders = [
+      "Content-Type": "application/json", "Accept": accept, "User-Agent": "osaurus-host",
+    ]
+    let request = try HTTPClient.Request(
+      url: peer.base + path, method: .POST, headers: headers, body: .byteBuffer(ByteBuffer(bytes: body)))
+    let exchange = Exchange.start(request, with: client, on: loop)
+    let response = PeerResponse(try await exchange.head(), of: exchange)
+    // A client that follows redirects has done so by now; what came from there is not read.
+    if exchange.wasRedirected { throw ConnectorError.redirected(url: peer.base) }
+    return response
   }
 
   /// An error of the client library in this target's words. What is not known to have failed before the call was

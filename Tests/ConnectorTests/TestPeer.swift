@@ -53,7 +53,7 @@ final class TestPeer: Sendable {
 
   let agent: SigningKey
   let keyText: String
-  /// Yields whenever a client has left a stream that waits for that.
+  /// Yields whenever a connection has ended.
   let departures: AsyncStream<Void>
   private let departed: AsyncStream<Void>.Continuation
   private let state = Mutex(State())
@@ -161,10 +161,10 @@ final class TestPeer: Sendable {
 
   private typealias Connection = NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>
   private typealias Inbound = NIOAsyncChannelInboundStream<HTTPServerRequestPart>.AsyncIterator
-  private typealias Outbound = NIOAsyncChannelOutboundWriter<HTTPServerResponsePart>
 
   private func serve(_ connection: Connection) async throws {
-    try await connection.executeThenClose { inbound, outbound in
+    try await connection.executeThenClose { inbound, _ in
+      let channel = connection.channel
       var parts = inbound.makeAsyncIterator()
       var path = ""
       var body = ByteBuffer()
@@ -178,103 +178,114 @@ final class TestPeer: Sendable {
           state.withLock { $0.posts.append(path) }
           let isOpen =
             path.hasSuffix("/secure/session")
-            ? try await openSession(body, outbound) : try await call(body, outbound, &parts)
+            ? try await openSession(body, channel) : try await call(body, channel, &parts)
           if !isOpen { return }
         }
       }
     }
+    departed.yield()
   }
 
-  private func openSession(_ body: ByteBuffer, _ outbound: Outbound) async throws -> Bool {
+  private func openSession(_ body: ByteBuffer, _ channel: any Channel) async throws -> Bool {
     let number = state.withLock { state in
       state.handshakes += 1
       return state.handshakes
     }
     switch await manner.onHandshake(number) {
     case .plain(let status, let headers, let body):
-      try await write(status, headers, body, outbound)
+      try await write(status, headers, body, channel)
       return true
     case .cut: return false
     default:
-      let hello = try body.withUnsafeReadableBytes { try ClientHello(parsing: $0) }
+      var hello = try body.withUnsafeReadableBytes { try ClientHello(parsing: $0) }
+      if hello.agent != agent.address {
+        // An impostor answers for whoever is asked for.
+        let text = String(decoding: hello.encoded(), as: UTF8.self)
+          .replacing(hello.agentAddress, with: agent.address.lowercased)
+        hello = try Array(text.utf8).withUnsafeBytes { try ClientHello(parsing: $0) }
+      }
       let now = Int64(Date().timeIntervalSince1970)
       let (answer, session) = try ServerHandshake.accept(
         hello, agentKey: agent, now: now, lifetime: manner.lifetime)
       state.withLock { $0.sessions[session.sid] = session }
-      try await write(200, [("content-type", "application/json")], answer.encoded(), outbound)
+      try await write(200, [("content-type", "application/json")], answer.encoded(), channel)
       return true
     }
   }
 
-  private func call(_ body: ByteBuffer, _ outbound: Outbound, _ parts: inout Inbound) async throws -> Bool {
+  private func call(_ body: ByteBuffer, _ channel: any Channel, _ parts: inout Inbound) async throws -> Bool {
     let sealed = try body.withUnsafeReadableBytes { try CallRequest(parsing: $0) }
     guard let session = state.withLock({ state in sealed.session.flatMap { state.sessions[$0] } }) else {
       let text =
         #"{"error":{"code":"secure_session_unknown","message":"Unknown","type":"secure_channel_error"}}"#
-      try await write(401, [], Array(text.utf8), outbound)
+      try await write(401, [], Array(text.utf8), channel)
       return true
     }
     let opened = try session.open(sealed, now: Int64(Date().timeIntervalSince1970))
     state.withLock { $0.requests.append(opened.request) }
     switch await manner.onCall(opened.request) {
-    case .plain(let status, let headers, let body): try await write(status, headers, body, outbound)
+    case .plain(let status, let headers, let body): try await write(status, headers, body, channel)
     case .cut: return false
     case .honest:
-      try await whole(200, "application/json", opened.request.body ?? [], opened.sealer, outbound)
+      try await whole(200, "application/json", opened.request.body ?? [], opened.sealer, channel)
     case .whole(let status, let contentType, let body):
-      try await whole(status, contentType, body, opened.sealer, outbound)
+      try await whole(status, contentType, body, opened.sealer, channel)
     case .stream(let pieces, let ending, let mangle):
-      return try await stream(pieces, ending, mangle, opened.sealer, outbound, &parts)
+      return try await stream(pieces, ending, mangle, opened.sealer, channel, &parts)
     }
     return true
   }
 
   private func whole(
-    _ status: Int, _ contentType: String?, _ body: [UInt8], _ sealer: ResponseSealer, _ outbound: Outbound
+    _ status: Int, _ contentType: String?, _ body: [UInt8], _ sealer: ResponseSealer, _ channel: any Channel
   ) async throws {
     let inner = InnerResponse(status: status, contentType: contentType, body: body).encoded()
     let frame = try inner.withUnsafeBytes { try sealer.seal($0, isLast: true) }
-    try await write(200, [("content-type", "application/json; charset=utf-8")], frame, outbound)
+    try await write(200, [("content-type", "application/json; charset=utf-8")], frame, channel)
   }
 
   private func stream(
     _ pieces: [String], _ ending: Ending, _ mangle: (Int, [UInt8]) -> [UInt8], _ sealer: ResponseSealer,
-    _ outbound: Outbound, _ parts: inout Inbound
+    _ channel: any Channel, _ parts: inout Inbound
   ) async throws -> Bool {
     let headers: HTTPHeaders = ["content-type": "text/event-stream", "transfer-encoding": "chunked"]
-    try await outbound.write(.head(HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)))
+    try await send(.head(HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)), channel)
     for (index, piece) in pieces.enumerated() {
       let event = try Array(piece.utf8).withUnsafeBytes { try sealer.sealEvent($0, isLast: false) }
-      try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: mangle(index, event)))))
+      try await send(.body(.byteBuffer(ByteBuffer(bytes: mangle(index, event)))), channel)
     }
     let end = try sealer.sealEvent(UnsafeRawBufferPointer(start: nil, count: 0), isLast: true)
     switch ending {
     case .cut: return false
     case .whenClientLeaves:
       while (try? await parts.next()) != nil {}
-      departed.yield()
       return false
     case .withoutFin: break
     case .fin, .finAndMore:
-      try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: mangle(pieces.count, end)))))
+      try await send(.body(.byteBuffer(ByteBuffer(bytes: mangle(pieces.count, end)))), channel)
       if case .finAndMore = ending {
-        try await outbound.write(
-          .body(.byteBuffer(ByteBuffer(string: "data: {\"seq\":9,\"ct\":\"AAAA\"}\n\n"))))
+        try await send(
+          .body(.byteBuffer(ByteBuffer(string: "data: {\"seq\":9,\"ct\":\"AAAA\"}\n\n"))), channel)
       }
     }
-    try await outbound.write(.end(nil))
+    try await send(.end(nil), channel)
     return true
   }
 
+  /// Writes so that the system has it before anything else is done, such as cutting the connection.
+  private func send(_ part: HTTPServerResponsePart, _ channel: any Channel) async throws {
+    try await channel.writeAndFlush(part).get()
+  }
+
   private func write(
-    _ status: Int, _ headers: [(String, String)], _ body: [UInt8], _ outbound: Outbound
+    _ status: Int, _ headers: [(String, String)], _ body: [UInt8], _ channel: any Channel
   ) async throws {
     var head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: status))
     head.headers.add(contentsOf: headers)
     head.headers.replaceOrAdd(name: "content-length", value: String(body.count))
-    try await outbound.write(.head(head))
-    try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body))))
-    try await outbound.write(.end(nil))
+    try await send(.head(head), channel)
+    try await send(.body(.byteBuffer(ByteBuffer(bytes: body))), channel)
+    try await send(.end(nil), channel)
   }
 }
 
