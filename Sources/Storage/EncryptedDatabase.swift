@@ -20,10 +20,8 @@ public enum EncryptedDatabase {
       throw .file(error)
     }
     do {
-      try probe(file, name, key)
+      try probe(file, name, key, migrator)
       let pool = try DatabasePool(path: file.path, configuration: configuration(name, key))
-      let applied = try pool.read { try migrator.hasBeenSuperseded($0) }
-      guard !applied else { throw StorageError.newerSchema(database: name.rawValue) }
       try migrator.migrate(pool)
       return pool
     } catch let error as StorageError {
@@ -37,12 +35,18 @@ public enum EncryptedDatabase {
 
   /// Reads a file that is there through a connection that cannot write: closing one that can would write what is left
   /// in the log into the file, even under a wrong key.
-  private static func probe(_ file: URL, _ name: DatabaseName, _ key: DataKey) throws {
+  private static func probe(
+    _ file: URL, _ name: DatabaseName, _ key: DataKey, _ migrator: DatabaseMigrator
+  ) throws {
     let size = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int ?? 0
     guard size > 0 else { return }
     var reading = configuration(name, key)
     reading.readonly = true
-    try DatabaseQueue(path: file.path, configuration: reading).close()
+    let queue = try DatabaseQueue(path: file.path, configuration: reading)
+    guard try !queue.read({ try migrator.hasBeenSuperseded($0) }) else {
+      throw StorageError.newerSchema(database: name.rawValue)
+    }
+    try queue.close()
   }
 
   private static func configuration(_ name: DatabaseName, _ key: DataKey) -> Configuration {

@@ -134,10 +134,11 @@ public struct AccessKeyStore: Sendable {
         rules.counterThresholds[row["issuer"]] = UInt64(row["threshold"] as Int64)
       }
       for row in try Row.fetchAll(database, sql: "SELECT agent, issuer FROM whitelist") {
-        if let agent = row["agent"] as Address? {
-          rules.agentWhitelists[agent, default: []].insert(row["issuer"])
-        } else {
+        // An empty agent stands for every audience, and is no address that a row could be asked for.
+        if row["agent"] == "" {
           rules.masterWhitelist.insert(row["issuer"])
+        } else {
+          rules.agentWhitelists[row["agent"], default: []].insert(row["issuer"])
         }
       }
       return rules

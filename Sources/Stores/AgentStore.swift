@@ -80,7 +80,8 @@ public struct AgentStore: Sendable {
       try Self.refuse(taken: name, except: nil, database)
       let index = try Self.nextIndex(database)
       let record = AgentRecord(
-        id: UUID(), name: name, description: description, systemPrompt: systemPrompt, model: model,
+        id: UUID(), name: name, description: description.asStored, systemPrompt: systemPrompt.asStored,
+        model: model,
         keyIndex: index, address: try derive(index), isExposed: isExposed, createdAt: now.asStored,
         updatedAt: now.asStored)
       try record.insert(database)
@@ -100,6 +101,8 @@ public struct AgentStore: Sendable {
       }
       change(&record)
       record.name = try Self.checked(record.name)
+      record.description = record.description.asStored
+      record.systemPrompt = record.systemPrompt.asStored
       try Self.refuse(taken: record.name, except: id, database)
       record.updatedAt = now.asStored
       try record.update(database)
@@ -147,10 +150,15 @@ public struct AgentStore: Sendable {
     return AgentIndex(rawValue: index)
   }
 
+  private static let breaksLines: Set<Unicode.GeneralCategory> = [
+    .control, .lineSeparator, .paragraphSeparator,
+  ]
+
   private static func checked(_ name: String) throws -> String {
     let trimmed = name.trimmingCharacters(in: .whitespaces)
-    guard !trimmed.isEmpty, trimmed.count <= longestName,
-      !trimmed.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+    // A character may have any number of marks, so the bytes are counted, too.
+    guard !trimmed.isEmpty, trimmed.count <= longestName, trimmed.utf8.count <= 4 * longestName,
+      !trimmed.unicodeScalars.contains(where: { breaksLines.contains($0.properties.generalCategory) })
     else { throw StoresError.badName }
     return trimmed
   }

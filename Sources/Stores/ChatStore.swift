@@ -103,7 +103,8 @@ public struct ChatStore: Sendable {
         return session
       }
       let session = SessionRecord(
-        id: id, agentID: agentID, title: title, model: model, source: source, createdAt: now.asStored,
+        id: id, agentID: agentID, title: title.asStored, model: model, source: source,
+        createdAt: now.asStored,
         updatedAt: now.asStored)
       try session.insert(database)
       return session
@@ -126,8 +127,9 @@ public struct ChatStore: Sendable {
       var records: [TurnRecord] = []
       for turn in turns {
         let record = TurnRecord(
-          id: UUID(), sessionID: sessionID, position: position, role: turn.role, content: turn.content,
-          thinking: turn.thinking, toolCalls: turn.toolCalls, toolCallID: turn.toolCallID,
+          id: UUID(), sessionID: sessionID, position: position, role: turn.role,
+          content: turn.content.asStored, thinking: turn.thinking.asStored,
+          toolCalls: turn.toolCalls?.asStored, toolCallID: turn.toolCallID?.asStored,
           ending: turn.ending, createdAt: now.asStored)
         try record.insert(database)
         records.append(record)

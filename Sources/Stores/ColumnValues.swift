@@ -44,3 +44,11 @@ extension Date {
   /// This time as a column gives it back, so that a record that was just made equals the one that is read.
   var asStored: Date { Date(timeIntervalSince1970: timeIntervalSince1970) }
 }
+
+extension String {
+  /// This text as SQLite keeps it whole: a zero character would end it there, and U+FFFD stands in its place.
+  var asStored: String {
+    guard utf8.contains(0) else { return self }
+    return String(String.UnicodeScalarView(unicodeScalars.map { $0.value == 0 ? "\u{FFFD}" : $0 }))
+  }
+}

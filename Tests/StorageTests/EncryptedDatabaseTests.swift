@@ -1,102 +1,143 @@
-import Crypto
 import Foundation
 import GRDB
 import Keyring
-import SecretMemory
 import Testing
 
 @testable import Storage
 
 @Suite("Encrypted databases")
 struct EncryptedDatabaseTests {
-  private let folders: HostFolders
-  private let cleanUp: CleanUp
+  private let host: TemporaryHost
 
-  private final class CleanUp: Sendable {
-    let url: URL
-    init(_ url: URL) { self.url = url }
-    deinit { try? FileManager.default.removeItem(at: url) }
-  }
-
-  init() throws {
-    let home = FileManager.default.temporaryDirectory.appending(path: "osaurus-test-\(UUID().uuidString)")
-    folders = HostFolders(home: home)
-    cleanUp = CleanUp(home)
-    try folders.create()
-  }
-
-  private var migrator: DatabaseMigrator {
-    var migrator = DatabaseMigrator()
-    migrator.registerMigration("1") { try $0.execute(sql: "CREATE TABLE said (what TEXT)") }
-    return migrator
-  }
-
-  private func open(_ key: DataKey) throws -> DatabasePool {
-    try EncryptedDatabase.open(.chatHistory, in: folders, key: key, migrator: migrator)
-  }
-
-  private func files() throws -> [String: [UInt8]] {
-    let folder = DatabaseName.chatHistory.file(in: folders).deletingLastPathComponent()
-    var contents: [String: [UInt8]] = [:]
-    for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
-      contents[name] = [UInt8](try Data(contentsOf: folder.appending(path: name)))
-    }
-    return contents
-  }
+  init() throws { host = try TemporaryHost() }
 
   @Test("nothing that was written can be read from the files, and only their owner may open them")
   func encrypted() throws {
-    let pool = try open(.generate())
-    try pool.write { try $0.execute(sql: "INSERT INTO said VALUES ('a very recognisable sentence')") }
-    for (name, content) in try files() {
+    let pool = try host.open(.generate())
+    for number in 0..<200 {
+      try pool.write {
+        try $0.execute(
+          sql: "INSERT INTO said (what) VALUES (?)", arguments: ["a recognisable sentence \(number)"])
+      }
+    }
+    let files = try host.files()
+    #expect(Set(files.keys) == ["history.sqlite", "history.sqlite-wal", "history.sqlite-shm"])
+    for (name, content) in files {
       #expect(!content.starts(with: Array("SQLite format 3".utf8)), "\(name)")
-      #expect(!String(decoding: content, as: UTF8.self).contains("recognisable"), "\(name)")
-      let path = DatabaseName.chatHistory.file(in: folders).deletingLastPathComponent().appending(path: name)
-        .path
+      for word in ["recognisable", "said", "CREATE TABLE", "grdb_migrations"] {
+        #expect(Data(content).range(of: Data(word.utf8)) == nil, "\(word) in \(name)")
+      }
+      let path = host.file().deletingLastPathComponent().appending(path: name).path
       let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
       #expect(mode == 0o600, "\(name)")
     }
     try pool.close()
+    #expect(try host.files().values.allSatisfy { Data($0).range(of: Data("recognisable".utf8)) == nil })
+  }
+
+  @Test("sorting more than fits opens no temporary file, in the writer and in readers")
+  func temporaryFiles() throws {
+    let pool = try host.open(.generate())
+    defer { try? pool.close() }
+    try pool.write { database in
+      for _ in 0..<4000 {
+        try database.execute(sql: "INSERT INTO said (what) VALUES (hex(randomblob(1000)))")
+      }
+    }
+    func sort(_ database: Database) throws {
+      #expect(try Int.fetchOne(database, sql: "PRAGMA temp_store") == 2)
+      try database.execute(sql: "PRAGMA cache_size = 10")
+      let rows = try Row.fetchCursor(database, sql: "SELECT what FROM said ORDER BY what DESC")
+      _ = try rows.next()
+      let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap {
+        try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")
+      }
+      #expect(open.contains { $0.hasSuffix("history.sqlite-wal") })
+      #expect(!open.contains { $0.contains("etilqs") })
+    }
+    try pool.read { try sort($0) }
+    try pool.writeWithoutTransaction { try sort($0) }
   }
 
   @Test("what was written is there after the database is opened again")
   func durable() throws {
     let key = DataKey.generate()
-    let first = try open(key)
-    try first.write { try $0.execute(sql: "INSERT INTO said VALUES ('hello')") }
+    try host.say("hello", key)
+    try host.say("again", key)
+    #expect(try host.lines(key) == ["hello", "again"])
+  }
+
+  @Test("two processes' worth of connections share a database")
+  func shared() throws {
+    let key = DataKey.generate()
+    let first = try host.open(key)
+    let second = try host.open(key)
+    try first.write { try $0.execute(sql: "INSERT INTO said (what) VALUES ('hello')") }
+    #expect(try second.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM said") } == 1)
     try first.close()
-    let second = try open(key)
-    #expect(try second.read { try String.fetchAll($0, sql: "SELECT what FROM said") } == ["hello"])
     try second.close()
   }
 
-  @Test("a wrong key is refused and changes no byte")
-  func wrongKey() throws {
-    let pool = try open(.generate())
-    try pool.write { try $0.execute(sql: "INSERT INTO said VALUES ('hello')") }
-    try pool.close()
-    let before = try files()
-    #expect(throws: StorageError.wrongKey(database: "chat/history.sqlite")) { _ = try open(.generate()) }
-    #expect(try files()["history.sqlite"] == before["history.sqlite"])
-  }
-
-  @Test("a missing data key is never replaced while something is stored")
-  func missingKey() throws {
-    let store = FileKeyStore(file: folders.keyFile)
-    let key = try DataKey.provision(in: store, folders: folders)
-    try open(key).close()
-    try store.remove(.dataKey)
-    #expect(throws: StorageError.keyMissingForExistingData) {
-      _ = try DataKey.provision(in: store, folders: folders)
+  @Test("migrations run once each, in order, and the later ones on what is there")
+  func migrations() throws {
+    let key = DataKey.generate()
+    try host.say("hello", key)
+    var second = TemporaryHost.migrator
+    second.registerMigration("2") {
+      try $0.execute(sql: "ALTER TABLE said ADD COLUMN loud INTEGER NOT NULL DEFAULT 0")
+    }
+    for _ in 0..<2 {
+      let pool = try host.open(key, migrator: second)
+      #expect(try pool.read { try second.appliedIdentifiers($0) } == ["1", "2"])
+      #expect(
+        try pool.read { try Row.fetchOne($0, sql: "SELECT what, loud FROM said") } == [
+          "what": "hello", "loud": 0,
+        ])
+      try pool.close()
     }
   }
 
-  @Test("a database of a newer version is refused")
-  func newerSchema() throws {
-    let key = DataKey.generate()
-    var newer = migrator
-    newer.registerMigration("2") { try $0.execute(sql: "CREATE TABLE more (x)") }
-    try EncryptedDatabase.open(.chatHistory, in: folders, key: key, migrator: newer).close()
-    #expect(throws: StorageError.newerSchema(database: "chat/history.sqlite")) { _ = try open(key) }
+  @Test(
+    "every connection has the settings that the documentation names",
+    arguments: [
+      ("cipher_page_size", "4096"), ("cipher_use_hmac", "1"), ("cipher_hmac_algorithm", "HMAC_SHA512"),
+      ("cipher_plaintext_header_size", "0"), ("journal_mode", "wal"), ("foreign_keys", "1"),
+      ("secure_delete", "1"),
+      ("synchronous", "1"), ("temp_store", "2"),
+    ])
+  func settings(name: String, expected: String) throws {
+    try host.withDatabase(.generate()) { pool in
+      let read = try pool.read { try String.fetchOne($0, sql: "PRAGMA \(name)") }
+      let written = try pool.writeWithoutTransaction { try String.fetchOne($0, sql: "PRAGMA \(name)") }
+      #expect([read, written] == [expected, expected])
+    }
+  }
+
+  @Test("the SQLite that is loaded encrypts, and it is the only one")
+  func library() throws {
+    #expect(try #require(EncryptedDatabase.cipherVersion()).hasPrefix("4."))
+    // The kernel gives no size for this file, so it is read to its end.
+    let maps = try FileHandle(forReadingFrom: URL(filePath: "/proc/self/maps")).readToEnd()
+    let libraries = String(decoding: maps ?? Data(), as: UTF8.self)
+    #expect(libraries.contains("libsqlcipher"))
+    #expect(!libraries.contains("libsqlite3"))
+  }
+
+  @Test("the program that is built needs SQLCipher and no other SQLite")
+  func program() throws {
+    let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let program = URL(filePath: tests).deletingLastPathComponent().appending(path: "osaurus-host")
+    // Where only the tests were built, there is no program to look at; they are linked the same way.
+    let binary = FileManager.default.fileExists(atPath: program.path) ? program.path : tests
+    let readelf = Process()
+    readelf.executableURL = URL(filePath: "/usr/bin/env")
+    readelf.arguments = ["readelf", "--dynamic", "--wide", binary]
+    let output = Pipe()
+    readelf.standardOutput = output
+    try readelf.run()
+    let sections = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    readelf.waitUntilExit()
+    #expect(sections.contains("libsqlcipher.so"))
+    #expect(!sections.contains("libsqlite3.so"))
   }
 }

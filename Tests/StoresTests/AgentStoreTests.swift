@@ -1,54 +1,46 @@
 import Foundation
 import GRDB
 import Identity
-import Keyring
 import Storage
 import Testing
 
 @testable import Stores
 
-/// A host's databases in a folder that goes with the test.
-final class TemporaryStores: Sendable {
-  let folders: HostFolders
-  let master: MasterKey
-  let host: DatabasePool
-  let chat: DatabasePool
-
-  init() throws {
-    let home = FileManager.default.temporaryDirectory.appending(path: "osaurus-test-\(UUID().uuidString)")
-    folders = HostFolders(home: home)
-    try folders.create()
-    master = try MasterKey.generate()
-    let key = DataKey.generate()
-    host = try EncryptedDatabase.open(.host, in: folders, key: key, migrator: HostSchema.migrator)
-    chat = try EncryptedDatabase.open(.chatHistory, in: folders, key: key, migrator: ChatSchema.migrator)
-  }
-
-  deinit {
-    try? host.close()
-    try? chat.close()
-    try? FileManager.default.removeItem(at: folders.data.deletingLastPathComponent())
-  }
-
-  var agents: AgentStore { AgentStore(host) }
-  var keys: AccessKeyStore { AccessKeyStore(host) }
-  var chats: ChatStore { ChatStore(chat) }
-
-  func makeAgent(_ name: String) async throws -> AgentRecord {
-    try await agents.create(name: name) { [master] in try master.agentKey($0).address }
-  }
-
-  func verdict(_ key: MintedAccessKey) async throws -> AccessKeyVerdict {
-    let validator = AccessKeyValidator(rules: try await keys.validatorRules(master: master.address))
-    return key.withText { validator.validate($0, now: Int64(Date().timeIntervalSince1970)) }
-  }
-}
-
-@Suite("Agents and their keys")
+@Suite("Agents")
 struct AgentStoreTests {
   private let stores: TemporaryStores
 
   init() throws { stores = try TemporaryStores() }
+
+  @Test("an agent is read back as it was made, by id, address and name")
+  func roundTrip() async throws {
+    let made = try await stores.agents.create(
+      name: "Ada", description: "counts", systemPrompt: "You count.", model: "smol", isExposed: false,
+      derive: stores.derive)
+    let address = try #require(made.address)
+    #expect(made.keyIndex == AgentIndex(rawValue: 0))
+    #expect(try await stores.agents.list() == [made])
+    #expect(try await stores.agents.find(id: made.id) == made)
+    #expect(try await stores.agents.find(address: address) == made)
+    for reference in [
+      made.id.uuidString, made.id.uuidString.lowercased(), address.checksummed, address.lowercased, "aDA",
+    ] {
+      #expect(try await stores.agents.find(reference: reference) == made, "\(reference)")
+    }
+  }
+
+  @Test(
+    "what no agent answers to is said so",
+    arguments: [
+      "", "Bob", "'; DROP TABLE agents; --", "%", "0x0000000000000000000000000000000000000001",
+      UUID().uuidString,
+    ])
+  func missing(reference: String) async throws {
+    _ = try await stores.makeAgent("Ada")
+    await #expect(throws: StoresError.noSuchAgent(reference)) {
+      _ = try await stores.agents.find(reference: reference)
+    }
+  }
 
   @Test("an index is never given twice, not after deletion and not after rotation")
   func indices() async throws {
@@ -56,76 +48,138 @@ struct AgentStoreTests {
     let second = try await stores.makeAgent("Bob")
     try await stores.agents.delete(second.id)
     let third = try await stores.makeAgent("Cleo")
-    let rotated = try await stores.agents.rotate(first.id) { [master = stores.master] in
-      try master.agentKey($0).address
-    }
-    let indices = [first, second, third, rotated].compactMap(\.keyIndex?.rawValue)
-    #expect(indices == [0, 1, 2, 3])
-    #expect(Set([first, second, third, rotated].compactMap(\.address)).count == 4)
+    let rotated = try await stores.agents.rotate(first.id, derive: stores.derive)
+    try await stores.agents.delete(third.id)
+    let fourth = try await stores.makeAgent("Bob")
+    let all = [first, second, third, rotated, fourth]
+    #expect(all.compactMap(\.keyIndex?.rawValue) == [0, 1, 2, 3, 4])
+    #expect(Set(all.compactMap(\.address)).count == 5)
   }
 
-  @Test("rotating and deleting an agent revoke its keys at once")
-  func revocation() async throws {
+  @Test("agents that are made at once have an index each")
+  func concurrency() async throws {
+    let stores = stores
+    try await withThrowingTaskGroup { group in
+      for number in 0..<12 { group.addTask { _ = try await stores.makeAgent("agent \(number)") } }
+      try await group.waitForAll()
+    }
+    let indices = try await stores.agents.list().compactMap(\.keyIndex?.rawValue)
+    #expect(indices.sorted() == Array(0..<12))
+  }
+
+  @Test("the last index is given, and none after it")
+  func exhaustion() async throws {
+    try await stores.host.write {
+      try $0.execute(sql: "UPDATE counters SET value = 4294967294 WHERE name = 'agent_index'")
+    }
+    #expect(try await stores.makeAgent("last").keyIndex == AgentIndex(rawValue: .max))
+    await #expect(throws: StoresError.indicesExhausted) { _ = try await stores.makeAgent("none") }
+    #expect(try await stores.agents.list().map(\.name) == ["last"])
+  }
+
+  @Test("an agent whose key cannot be derived is not made, and an old one keeps its key")
+  func failingDerivation() async throws {
     let agent = try await stores.makeAgent("Ada")
     let signer = try stores.master.agentKey(try #require(agent.keyIndex))
     let (_, key) = try await stores.keys.mint(by: signer, label: "phone", expiry: .days30)
-    guard case .valid(let verified) = try await stores.verdict(key) else {
-      Issue.record("a fresh key was refused")
-      return
-    }
-    #expect(verified.scope == .agent(signer.address))
-    try await stores.agents.delete(agent.id)
-    #expect(try await stores.verdict(key) == .invalid(.audienceMismatch))
-    #expect(try await stores.keys.list().allSatisfy { $0.revokedAt != nil })
+    let failure = StoresError.identity(.unknownWord("x"))
+    await #expect(throws: failure) { _ = try await stores.agents.create(name: "Bob") { _ in throw failure } }
+    await #expect(throws: failure) { _ = try await stores.agents.rotate(agent.id) { _ in throw failure } }
+    #expect(try await stores.agents.list() == [agent])
+    #expect(try await stores.isValid(key))
   }
 
-  @Test("a revoked key stays revoked")
-  func revoke() async throws {
-    let (record, key) = try await stores.keys.mint(
-      by: stores.master.signingKey, label: "laptop", expiry: .never)
-    let before = try await stores.keys.generation()
-    _ = try await stores.keys.revoke(record.id)
-    #expect(try await stores.verdict(key) == .revoked)
-    #expect(try await stores.keys.generation() > before)
-  }
-
-  @Test("keys differ in counter and fingerprint")
-  func counters() async throws {
-    let (first, _) = try await stores.keys.mint(by: stores.master.signingKey, label: "a", expiry: .days90)
-    let (second, _) = try await stores.keys.mint(by: stores.master.signingKey, label: "b", expiry: .days90)
-    #expect(second.counter == first.counter + 1)
-    #expect(second.fingerprint != first.fingerprint)
-  }
-
-  @Test("names are found without regard to case, and taken once")
-  func names() async throws {
+  @Test(
+    "a name is one line of 1 to 64 characters",
+    arguments: [
+      "", "  ", "a\nb", "a\u{2028}b", "a\u{2029}b", "a\u{0}b", "a\u{1B}[31m",
+      String(repeating: "x", count: 65),
+      "e" + String(repeating: "\u{301}", count: 10_000),
+    ])
+  func badName(name: String) async throws {
     let agent = try await stores.makeAgent("Ada")
-    #expect(try await stores.agents.find(reference: "ada") == agent)
-    #expect(try await stores.agents.find(reference: try #require(agent.address).lowercased) == agent)
-    await #expect(throws: StoresError.nameTaken("Ada")) { _ = try await stores.makeAgent("ADA") }
-    for name in ["", "  ", "a\nb", String(repeating: "x", count: 65)] {
-      await #expect(throws: StoresError.badName) { _ = try await stores.makeAgent(name) }
+    await #expect(throws: StoresError.badName) { _ = try await stores.makeAgent(name) }
+    await #expect(throws: StoresError.badName) {
+      _ = try await stores.agents.update(agent.id) { $0.name = name }
     }
+    #expect(try await stores.agents.list() == [agent])
   }
 
-  @Test("a conversation is kept in order, found by its words, and belongs to one agent")
-  func conversation() async throws {
-    let agent = UUID()
-    let session = try await stores.chats.openSession(
-      UUID(), agentID: agent, title: "Garden", model: nil, source: .http)
-    try await stores.chats.append(
-      [
-        NewTurn(role: "user", content: "Où est le café?"),
-        NewTurn(role: "assistant", content: "In the garden."),
-      ],
-      to: session.id)
-    #expect(try await stores.chats.turns(of: session.id).map(\.position) == [0, 1])
-    #expect(try await stores.chats.search("cafe").map(\.role) == ["user"])
-    await #expect(throws: StoresError.noSuchSession) {
-      _ = try await stores.chats.openSession(
-        session.id, agentID: UUID(), title: "", model: nil, source: .http)
+  @Test(
+    "a name may have any letters",
+    arguments: ["Ж", "日本", "👩‍👩‍👧 & co", "O'Brien; --", String(repeating: "é", count: 64)])
+  func goodName(name: String) async throws {
+    #expect(try await stores.makeAgent(" \(name) ").name == name)
+    #expect(try await stores.agents.find(reference: name).name == name)
+  }
+
+  @Test("a name is taken once, without regard to case; an agent may be called otherwise and keeps what it is")
+  func names() async throws {
+    let ada = try await stores.makeAgent("Ada")
+    let bob = try await stores.makeAgent("Bob")
+    await #expect(throws: StoresError.nameTaken("Ada")) { _ = try await stores.makeAgent("ADA") }
+    await #expect(throws: StoresError.nameTaken("Ada")) {
+      _ = try await stores.agents.update(bob.id) { $0.name = "ada" }
     }
-    try await stores.chats.delete(session.id)
-    #expect(try await stores.chats.search("cafe").isEmpty)
+    let changed = try await stores.agents.update(ada.id) { record in
+      record.name = "ADA"
+      record.model = "other"
+      record.isExposed = false
+    }
+    #expect(changed.name == "ADA")
+    #expect(changed.keyIndex == ada.keyIndex)
+    #expect(changed.address == ada.address)
+    #expect(try await stores.agents.find(id: ada.id) == changed)
+  }
+
+  @Test("what is not there cannot be changed, rotated or deleted")
+  func unknown() async {
+    let id = UUID()
+    let expected = StoresError.noSuchAgent(id.uuidString)
+    await #expect(throws: expected) { _ = try await stores.agents.update(id) { $0.model = nil } }
+    await #expect(throws: expected) { _ = try await stores.agents.rotate(id, derive: stores.derive) }
+    await #expect(throws: expected) { try await stores.agents.delete(id) }
+  }
+
+  @Test("rotating an agent revokes the keys of the old address at once, and only these")
+  func rotation() async throws {
+    let ada = try await stores.makeAgent("Ada")
+    let bob = try await stores.makeAgent("Bob")
+    let signer = try stores.master.agentKey(try #require(ada.keyIndex))
+    let (_, old) = try await stores.keys.mint(by: signer, label: "phone", expiry: .never)
+    let (_, other) = try await stores.keys.mint(
+      by: try stores.master.agentKey(try #require(bob.keyIndex)), label: "desk", expiry: .never)
+    let (_, whole) = try await stores.keys.mint(by: stores.master.signingKey, label: "owner", expiry: .never)
+    let rotated = try await stores.agents.rotate(ada.id, derive: stores.derive)
+    #expect(try await stores.verdict(old) == .invalid(.audienceMismatch))
+    #expect(try await stores.isValid(other))
+    #expect(try await stores.isValid(whole))
+    let rules = try await stores.keys.validatorRules(master: stores.master.address)
+    #expect(rules.agents == Set([rotated.address, bob.address].compactMap(\.self)))
+    let (_, new) = try await stores.keys.mint(
+      by: try stores.master.agentKey(try #require(rotated.keyIndex)), label: "phone", expiry: .never)
+    #expect(try await stores.isValid(new))
+  }
+
+  @Test("deleting an agent revokes its keys, also those that were made elsewhere with its key")
+  func deletion() async throws {
+    let agent = try await stores.makeAgent("Ada")
+    let signer = try stores.master.agentKey(try #require(agent.keyIndex))
+    let (_, listed) = try await stores.keys.mint(by: signer, label: "phone", expiry: .days30)
+    let unlisted = AccessKeyMint.mint(
+      by: signer, label: nil, counter: 1, expiry: .never, issuedAt: Int64(Date().timeIntervalSince1970),
+      nonce: UUID())
+    #expect(try await stores.isValid(listed))
+    #expect(try await stores.isValid(unlisted))
+    try await stores.agents.delete(agent.id)
+    #expect(try await stores.verdict(listed) == .invalid(.audienceMismatch))
+    #expect(try await stores.keys.list().allSatisfy { $0.revokedAt != nil })
+    // Even if an agent had that address again, its old keys would open nothing.
+    var rules = try await stores.keys.validatorRules(master: stores.master.address)
+    rules.agents.insert(signer.address)
+    let validator = AccessKeyValidator(rules: rules)
+    let now = Int64(Date().timeIntervalSince1970)
+    #expect(listed.withText { validator.validate($0, now: now) } == .revoked)
+    #expect(unlisted.withText { validator.validate($0, now: now) } == .revoked)
   }
 }

@@ -1,0 +1,54 @@
+import Foundation
+import GRDB
+import Identity
+import Keyring
+import Storage
+
+@testable import Stores
+
+/// A host's databases in a folder that goes with the test.
+final class TemporaryStores: Sendable {
+  let folders: HostFolders
+  let master: MasterKey
+  let host: DatabasePool
+  let chat: DatabasePool
+
+  init() throws {
+    let home = FileManager.default.temporaryDirectory.appending(path: "osaurus-test-\(UUID().uuidString)")
+    folders = HostFolders(home: home)
+    try folders.create()
+    master = try MasterKey.generate()
+    let key = DataKey.generate()
+    host = try EncryptedDatabase.open(.host, in: folders, key: key, migrator: HostSchema.migrator)
+    chat = try EncryptedDatabase.open(.chatHistory, in: folders, key: key, migrator: ChatSchema.migrator)
+  }
+
+  deinit {
+    try? host.close()
+    try? chat.close()
+    try? FileManager.default.removeItem(at: folders.data.deletingLastPathComponent())
+  }
+
+  var agents: AgentStore { AgentStore(host) }
+  var keys: AccessKeyStore { AccessKeyStore(host) }
+  var chats: ChatStore { ChatStore(chat) }
+
+  /// Gives the address of an index below this host's master.
+  var derive: @Sendable (AgentIndex) throws -> Address {
+    { [master] in try master.agentKey($0).address }
+  }
+
+  func makeAgent(_ name: String) async throws -> AgentRecord {
+    try await agents.create(name: name, derive: derive)
+  }
+
+  /// What a validator that is made now says of a key.
+  func verdict(_ key: MintedAccessKey, now: Date = Date()) async throws -> AccessKeyVerdict {
+    let validator = AccessKeyValidator(rules: try await keys.validatorRules(master: master.address))
+    return key.withText { validator.validate($0, now: Int64(now.timeIntervalSince1970)) }
+  }
+
+  func isValid(_ key: MintedAccessKey) async throws -> Bool {
+    if case .valid = try await verdict(key) { true } else { false }
+  }
+}
