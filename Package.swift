@@ -136,7 +136,8 @@ let package = Package(
       "Host",
       [
         "Host", "Agents", "Inference", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
-        "SecretMemory", hummingbird, httpTypes, httpClient, nioCore, nioPosix, nioHTTP1, log, lifecycle,
+        "SecretMemory", crypto, hummingbird, httpTypes, httpClient, nioCore, nioPosix, nioHTTP1, log,
+        lifecycle,
       ]),
     tests(
       "Connector",

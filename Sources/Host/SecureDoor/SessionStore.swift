@@ -36,9 +36,10 @@ final class SessionStore: Sendable {
       if state.counts[source, default: 0] >= limitPerSource {
         Self.removeOldest(of: source, &state)
       } else if state.entries.count >= limit,
-        let fullest = state.counts.max(by: { $0.value < $1.value })?.key
+        let fullest = state.counts.max(by: { $0.value < $1.value })
       {
-        Self.removeOldest(of: fullest, &state)
+        // The owner, whose key is nil, makes room like everybody else.
+        Self.removeOldest(of: fullest.key, &state)
       }
       state.entries[session.sid] = Entry(session: session, source: source, number: state.next)
       state.counts[source, default: 0] += 1

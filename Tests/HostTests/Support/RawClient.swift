@@ -8,7 +8,10 @@ struct RawClient {
   private var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
   private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
   private let channel: any Channel
-  private(set) var received = ""
+  private(set) var bytes: [UInt8] = []
+
+  /// What was received, as text.
+  var received: String { String(decoding: bytes, as: UTF8.self) }
 
   /// Connects, runs `body`, and closes.
   static func connect<R: Sendable>(
@@ -37,6 +40,10 @@ struct RawClient {
     try await outbound.write(ByteBuffer(string: text))
   }
 
+  mutating func send(_ bytes: [UInt8]) async throws {
+    try await outbound.write(ByteBuffer(bytes: bytes))
+  }
+
   /// Says that nothing more will be sent, and goes on listening.
   func closeOutput() { outbound.finish() }
 
@@ -46,21 +53,21 @@ struct RawClient {
   /// Everything up to the end of the connection.
   mutating func rest() async throws -> String {
     do {
-      while let bytes = try await inbound.next() { received += String(buffer: bytes) }
+      while let more = try await inbound.next() { bytes += more.readableBytesView }
     } catch is IOError {}
     return received
   }
 
   /// Everything up to and with the first `marker`, or all when the connection ends before.
   mutating func read(until marker: String) async throws -> String {
-    while !received.contains(marker), let bytes = try await inbound.next() {
-      received += String(buffer: bytes)
+    while !received.contains(marker), let more = try await inbound.next() {
+      bytes += more.readableBytesView
     }
     return received
   }
 
   /// Forgets what was received.
-  mutating func clear() { received = "" }
+  mutating func clear() { bytes = [] }
 
   private static var bootstrap: ClientBootstrap {
     ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
