@@ -11,6 +11,15 @@ public enum DatabaseName: String, CaseIterable, Sendable {
   /// Where its file is.
   public func file(in folders: HostFolders) -> URL { folders.data.appending(path: rawValue) }
 
+  /// What a power cut may take, as SQLite calls it: nothing where a forgotten revocation would let somebody in, the last
+  /// moments of a conversation elsewhere.
+  var durability: String {
+    switch self {
+    case .host: "FULL"
+    case .chatHistory: "NORMAL"
+    }
+  }
+
   /// Whether its file holds anything.
   func hasContent(in folders: HostFolders) -> Bool {
     let attributes = try? FileManager.default.attributesOfItem(atPath: file(in: folders).path)

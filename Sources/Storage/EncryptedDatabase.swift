@@ -22,6 +22,8 @@ public enum EncryptedDatabase {
     do {
       try probe(file, name, key, migrator)
       let pool = try DatabasePool(path: file.path, configuration: configuration(name, key))
+      // Turning the log on, GRDB chose NORMAL.
+      try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = \(name.durability)") }
       try migrator.migrate(pool)
       return pool
     } catch let error as StorageError {
@@ -57,9 +59,8 @@ public enum EncryptedDatabase {
     configuration.maximumReaderCount = 4
     configuration.prepareDatabase { database in
       try unlock(database, under: key.databaseKey(for: name))
-      // Debian builds SQLCipher to put temporary tables into files, where they would be plain.
-      try database.execute(
-        sql: "PRAGMA temp_store = MEMORY; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON")
+      // Some systems build SQLCipher to put temporary tables into files, where they would be plain.
+      try database.execute(sql: "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON")
       _ = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master")
     }
     return configuration

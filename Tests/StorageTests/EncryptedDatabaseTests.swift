@@ -103,13 +103,23 @@ struct EncryptedDatabaseTests {
       ("cipher_page_size", "4096"), ("cipher_use_hmac", "1"), ("cipher_hmac_algorithm", "HMAC_SHA512"),
       ("cipher_plaintext_header_size", "0"), ("journal_mode", "wal"), ("foreign_keys", "1"),
       ("secure_delete", "1"),
-      ("synchronous", "1"), ("temp_store", "2"),
+      ("temp_store", "2"),
     ])
   func settings(name: String, expected: String) throws {
     try host.withDatabase(.generate()) { pool in
       let read = try pool.read { try String.fetchOne($0, sql: "PRAGMA \(name)") }
       let written = try pool.writeWithoutTransaction { try String.fetchOne($0, sql: "PRAGMA \(name)") }
       #expect([read, written] == [expected, expected])
+    }
+  }
+
+  @Test(
+    "a power cut may take the last words of a conversation, and nothing that decides who is let in",
+    arguments: [(DatabaseName.chatHistory, 1), (.host, 2)])
+  func durability(name: DatabaseName, expected: Int) throws {
+    try host.withDatabase(.generate(), name) { pool in
+      let level = try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
+      #expect(level == expected)
     }
   }
 
