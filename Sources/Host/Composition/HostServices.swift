@@ -21,6 +21,7 @@ public final class HostServices: Sendable {
   let master: MasterKey
   let agents: AgentStore
   let keys: AccessKeyStore
+  let chats: ChatStore
   let models: ModelCatalogue
   let runner: AgentRunner
   let access: HostAccess
@@ -81,7 +82,8 @@ public final class HostServices: Sendable {
     models = ModelCatalogue(
       configured: try Self.configuredServer(settings, client: client), detect: settings.detectsLocalServers,
       managed: runtime, defaultModel: settings.model, client: client)
-    runner = AgentRunner(chats: ChatStore(databases.chatHistory), models: models)
+    chats = ChatStore(databases.chatHistory)
+    runner = AgentRunner(chats: chats, models: models)
     access = HostAccess(master: master, agents: agents, keys: keys)
   }
 

@@ -3,7 +3,10 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import ServiceLifecycle
 import Synchronization
+
+@testable import Host
 
 /// A model server on loopback that answers as its questions ask it to.
 ///
@@ -13,10 +16,13 @@ final class ScriptedModelServer: Sendable {
   struct Seen: Sendable {
     var requests: [String] = []
     var authorization: [String?] = []
-    var dronesStopped = 0
   }
 
   let seen = Mutex(Seen())
+  /// Set when one that was told to drone on has begun.
+  let droneStarted = Signal<Void>()
+  /// Set when one that was told to drone on has stopped.
+  let droneStopped = Signal<Void>()
 
   /// Runs a server while `body` does; `body` gets its base URL.
   static func run<R: Sendable>(
@@ -27,21 +33,19 @@ final class ScriptedModelServer: Sendable {
     let application = Application(
       router: server.router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
       onServerRunning: { channel in port.yield(channel.localAddress?.port ?? 0) }, logger: .quiet)
-    return try await withThrowingTaskGroup(of: R?.self) { group in
-      group.addTask {
-        try await application.run()
-        return nil
-      }
-      group.addTask {
-        var iterator = ports.makeAsyncIterator()
-        return try await body(server, "http://127.0.0.1:\(await iterator.next() ?? 0)/v1")
-      }
-      defer { group.cancelAll() }
-      while let result = try await group.next() {
-        if let result { return result }
-      }
-      throw CancellationError()
+    // Told to stop rather than cancelled: a connection that arrives while a listener is cancelled ends the process.
+    let group = ServiceGroup(services: [application], logger: .quiet)
+    let running = Task { try await group.run() }
+    var iterator = ports.makeAsyncIterator()
+    let result: Result<R, any Error>
+    do {
+      result = .success(try await body(server, "http://127.0.0.1:\(await iterator.next() ?? 0)/v1"))
+    } catch {
+      result = .failure(error)
     }
+    await group.triggerGracefulShutdown()
+    try await running.value
+    return try result.get()
   }
 
   private struct Question: Decodable {
@@ -90,9 +94,10 @@ final class ScriptedModelServer: Sendable {
       }
     case "drone":
       return Self.stream { [self] writer in
-        defer { seen.withLock { $0.dronesStopped += 1 } }
+        defer { droneStopped.fulfil(.success(())) }
         while true {
           try await writer.write(Self.chunk(#"{"content":"drone "}"#))
+          droneStarted.fulfil(.success(()))
           try await Task.sleep(for: .milliseconds(5))
         }
       }
