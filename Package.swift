@@ -59,6 +59,7 @@ let package = Package(
     .library(name: "SecureChannel", targets: ["SecureChannel"]),
     .library(name: "Identity", targets: ["Identity"]),
     .library(name: "Connector", targets: ["Connector"]),
+    .library(name: "SecretMemory", targets: ["SecretMemory"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),

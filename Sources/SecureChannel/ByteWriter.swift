@@ -23,11 +23,13 @@ struct ByteWriter {
   }
 
   mutating func append(base64URL content: UnsafeRawBufferPointer) {
-    let start = bytes.count
     let count = Base64URL.encodedCount(content.count)
-    guard count > 0 else { return }
-    bytes.append(contentsOf: repeatElement(0, count: count))
-    bytes.withUnsafeMutableBytes { Base64URL.encode(content, to: $0.baseAddress! + start) }
+    bytes.append(addingCapacity: count) { (free: inout OutputSpan<UInt8>) in
+      free.withUnsafeMutableBufferPointer { buffer, used in
+        if let base = buffer.baseAddress { Base64URL.encode(content, to: base + used) }
+        used += count
+      }
+    }
   }
 
   /// A JSON string with its quotes. Text is UTF-8 already; only what JSON forbids is escaped (RFC 8259 §7).

@@ -70,36 +70,71 @@ public struct InnerRequest: Hashable, Sendable {
   /// The same for the plain form that every sender uses; nil leaves the text to the decoder.
   private static func fast(_ text: UnsafeRawBufferPointer) -> InnerRequest? {
     var request = InnerRequest(method: "", path: "")
-    var seen: Set<String> = []
+    var members = Members()
     let isFlat = FlatJSON.scan(text) { key, value in
-      let name = String(decoding: key, as: UTF8.self)
-      guard seen.insert(name).inserted else { return false }
-      switch (name, value) {
-      case ("body", .string(let content)):
+      switch value {
+      case .string(let content) where FlatJSON.isKey(key, "body"):
         request.body = Base64URL.decode(content)
-        return request.body != nil
-      case ("headers", .object(let content)):
-        var headers: [String: String] = [:]
-        let isPlain = FlatJSON.scan(content) { key, value in
-          guard let text = FlatJSON.text(value) else { return false }
-          return headers.updateValue(text, forKey: String(decoding: key, as: UTF8.self)) == nil
-        }
-        request.headers = headers
-        return isPlain
+        return members.insert(.body).inserted && request.body != nil
+      case .object(let content) where FlatJSON.isKey(key, "headers"):
+        request.headers = headers(content)
+        return members.insert(.headers).inserted && request.headers != nil
       default:
-        guard let text = FlatJSON.text(value) else { return false }
-        switch name {
-        case "method": request.method = text
-        case "path": request.path = text
-        case "authorization": request.authorization = text
-        case "accept": request.accept = text
-        case "contentType": request.contentType = text
-        default: return false
+        guard let text = FlatJSON.text(value), let member = Members(key), members.insert(member).inserted else {
+          return false
+        }
+        switch member {
+        case .method: request.method = text
+        case .path: request.path = text
+        case .authorization: request.authorization = text
+        case .accept: request.accept = text
+        default: request.contentType = text
         }
         return true
       }
     }
-    return isFlat && seen.contains("method") && seen.contains("path") ? request : nil
+    return isFlat && members.isSuperset(of: [.method, .path]) ? request : nil
+  }
+
+  private static func headers(_ object: UnsafeRawBufferPointer) -> [String: String]? {
+    var headers: [String: String] = [:]
+    let isPlain = FlatJSON.scan(object) { key, value in
+      guard let text = FlatJSON.text(value) else { return false }
+      return headers.updateValue(text, forKey: String(decoding: key, as: UTF8.self)) == nil
+    }
+    return isPlain ? headers : nil
+  }
+
+  /// The members of a request that were read already.
+  private struct Members: OptionSet {
+    let rawValue: UInt8
+
+    static let method = Members(rawValue: 1)
+    static let path = Members(rawValue: 2)
+    static let authorization = Members(rawValue: 4)
+    static let accept = Members(rawValue: 8)
+    static let contentType = Members(rawValue: 16)
+    static let headers = Members(rawValue: 32)
+    static let body = Members(rawValue: 64)
+
+    init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// The member of that name whose value is a text.
+    init?(_ key: UnsafeRawBufferPointer) {
+      if FlatJSON.isKey(key, "method") {
+        self = .method
+      } else if FlatJSON.isKey(key, "path") {
+        self = .path
+      } else if FlatJSON.isKey(key, "authorization") {
+        self = .authorization
+      } else if FlatJSON.isKey(key, "accept") {
+        self = .accept
+      } else if FlatJSON.isKey(key, "contentType") {
+        self = .contentType
+      } else {
+        return nil
+      }
+    }
   }
 
   /// What a call holds.

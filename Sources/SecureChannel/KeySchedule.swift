@@ -37,7 +37,8 @@ struct Transcript {
 /// when it is released. (spec/01, B3)
 struct SessionKeys: Sendable {
   let clientToServer: SymmetricKey
-  private let serverToClient: SymmetricKey
+  /// What the keys of answers are expanded from: extracted once, since it is the same for every call.
+  private let answers: HashedAuthenticationCode<SHA256>
 
   init(shared: SharedSecret, transcript: Transcript) {
     let secret = shared.withUnsafeBytes { SymmetricKey(data: $0) }
@@ -45,8 +46,9 @@ struct SessionKeys: Sendable {
       inputKeyMaterial: secret, salt: Data(SHA256.hash(data: transcript.bytes)))
     clientToServer = HKDF<SHA256>.expand(
       pseudoRandomKey: pseudoRandomKey, info: Array("osaurus-sc1:c2s".utf8), outputByteCount: 32)
-    serverToClient = HKDF<SHA256>.expand(
+    let serverToClient = HKDF<SHA256>.expand(
       pseudoRandomKey: pseudoRandomKey, info: Array("osaurus-sc1:s2c".utf8), outputByteCount: 32)
+    answers = HKDF<SHA256>.extract(inputKeyMaterial: serverToClient, salt: Data())
   }
 
   /// The key under which the answer to one call is sealed.
@@ -54,7 +56,7 @@ struct SessionKeys: Sendable {
     var info = ByteWriter(capacity: 48)
     info.append("osaurus-sc1:respkey:")
     info.append(decimal: sequence)
-    return HKDF<SHA256>.deriveKey(inputKeyMaterial: serverToClient, info: info.bytes, outputByteCount: 32)
+    return HKDF<SHA256>.expand(pseudoRandomKey: answers, info: info.bytes, outputByteCount: 32)
   }
 
   /// Agrees on a secret with a public key from the wire.

@@ -15,6 +15,7 @@ public enum RequestPath {
   /// any number of prefixes, with empty, `.` and `..` segments, and percent-encoded, also more than once.
   /// Routes match literally, so most of these lead nowhere; nothing rests on that.
   static func leadsToChannel(_ target: String) -> Bool {
+    guard mayName(target) else { return false }
     var path = Array(target.utf8.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") })
     var rounds = 0
     while let decoded = percentDecoded(path) {
@@ -31,6 +32,23 @@ public enum RequestPath {
       }
     }
     return segments.first { $0 != "v1" && $0 != "api" } == "secure"
+  }
+
+  /// Whether `secure` stands in a text, or could be hidden in its escapes.
+  private static func mayName(_ target: String) -> Bool {
+    let name = "secure".utf8
+    var matched = name.startIndex
+    for byte in target.utf8 {
+      if byte == UInt8(ascii: "%") { return true }
+      if byte | 0x20 == name[matched] {
+        matched = name.index(after: matched)
+        if matched == name.endIndex { return true }
+      } else {
+        // No letter of the word but its first can begin it again.
+        matched = byte | 0x20 == name.first ? name.index(after: name.startIndex) : name.startIndex
+      }
+    }
+    return false
   }
 
   /// Decodes every escape once; nil when there is none.

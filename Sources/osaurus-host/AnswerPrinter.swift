@@ -39,13 +39,13 @@ struct AnswerPrinter {
       if isThinking { Terminal.note("") }
       isThinking = false
       answer += text
-      Terminal.stream(text)
+      Terminal.stream(Terminal.harmless(text))
     case .reasoning(let text):
       guard Terminal.isDecorated(.error) else { return }
       isThinking = true
-      FileHandle.standardError.write(Data(Terminal.dim(text).utf8))
+      FileHandle.standardError.write(Data(Terminal.dim(Terminal.harmless(text)).utf8))
     case .toolCall(let name):
-      Terminal.note("[\(name)]")
+      Terminal.note("[\(Terminal.harmless(name))]")
     case .failed(let message): failure = message
     case .done: isDone = true
     }

@@ -32,6 +32,25 @@ enum Terminal {
     FileHandle.standardOutput.write(Data(text.utf8))
   }
 
+  /// Text from a model or from another machine as a terminal may get it: without the control characters that move the
+  /// cursor, change the title or hide what was written. Where there is no terminal it stays as it is.
+  static func harmless(_ text: String) -> String {
+    guard outputIsTerminal else { return text }
+    return withoutControls(text)
+  }
+
+  static func withoutControls(_ text: String) -> String {
+    var kept = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      switch scalar.properties.generalCategory {
+      case .control where scalar != "\n" && scalar != "\t": continue
+      case .format where scalar.properties.isBidiControl: continue
+      default: kept.append(scalar)
+      }
+    }
+    return String(kept)
+  }
+
   /// Writes a line to standard error.
   static func note(_ line: String) {
     FileHandle.standardError.write(Data((line + "\n").utf8))

@@ -9,6 +9,8 @@ extension FrontDoor {
     let access = services.access
     var limits = HostLimits()
     limits.handshakesPerMinute = settings.handshakesPerMinute
+    limits.connections = settings.maxConnections
+    limits.connectionsPerSource = settings.maxConnectionsPerNetwork
     let now: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
     self.init(
       routes: HostRouter.routes(of: services),

@@ -25,7 +25,7 @@ public final class HostServices: Sendable {
   let models: ModelCatalogue
   let runner: AgentRunner
   let access: HostAccess
-  let admission = Admission()
+  let admission: Admission
   let listening = ListeningAddress()
   let logger: Logger
   private let databases: HostDatabases
@@ -72,6 +72,7 @@ public final class HostServices: Sendable {
     self.client = client
     self.logger = logger
     startedAt = Date()
+    admission = Admission(limit: settings.maxAnswers)
     agents = AgentStore(databases.host)
     keys = AccessKeyStore(databases.host)
     var runtimeSettings = ManagedRuntime.Settings()

@@ -34,6 +34,11 @@ public struct HostSettings: Hashable, Sendable {
   public var detectsLocalServers = true
   /// How many handshakes a source address may start in a minute.
   public var handshakesPerMinute = 5
+  /// How many TCP connections there may be at a time, and how many of them from one network.
+  public var maxConnections = 512
+  public var maxConnectionsPerNetwork = 64
+  /// How many answers may be made at once.
+  public var maxAnswers = 12
   /// After how long without a question the managed model is stopped.
   public var modelIdleStop = Duration.seconds(600)
   /// How much is logged.
@@ -98,7 +103,11 @@ public struct HostSettings: Hashable, Sendable {
     modelKeyFile = values.text("modelKeyFile").map { URL(filePath: $0) }
     detectsLocalServers = try values.boolean("detectLocalServers") ?? detectsLocalServers
     handshakesPerMinute =
-      try values.integer("handshakesPerMinute", in: 1...100_000) ?? handshakesPerMinute
+      try values.integer("handshakesPerMinute", in: 1...100_000_000) ?? handshakesPerMinute
+    maxConnections = try values.integer("maxConnections", in: 1...100_000) ?? maxConnections
+    maxConnectionsPerNetwork =
+      try values.integer("maxConnectionsPerNetwork", in: 1...100_000) ?? maxConnectionsPerNetwork
+    maxAnswers = try values.integer("maxAnswers", in: 1...100_000) ?? maxAnswers
     if let seconds = try values.integer("modelIdleSeconds", in: 1...86_400 * 365) {
       modelIdleStop = .seconds(seconds)
     }

@@ -22,6 +22,9 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
   var modelKeyFile: String?
   var detectLocalServers: Bool?
   var handshakesPerMinute: Int?
+  var maxConnections: Int?
+  var maxConnectionsPerNetwork: Int?
+  var maxAnswers: Int?
   var modelIdleSeconds: Int?
   var logLevel: String?
 
@@ -31,7 +34,7 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
   enum CodingKeys: String, CodingKey, CaseIterable {
     case hostID, keystore, isComplete, port, bind, expose, allowedOrigins, allowedHosts
     case allowPlaintextClients, modelURL, model, modelKeyFile, detectLocalServers
-    case handshakesPerMinute, modelIdleSeconds, logLevel
+    case handshakesPerMinute, maxConnections, maxConnectionsPerNetwork, maxAnswers, modelIdleSeconds, logLevel
   }
 
   init(hostID: UUID, keystore: KeyStoreKind) {
@@ -55,6 +58,9 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
     modelKeyFile = try container.decodeIfPresent(String.self, forKey: .modelKeyFile)
     detectLocalServers = try container.decodeIfPresent(Bool.self, forKey: .detectLocalServers)
     handshakesPerMinute = try container.decodeIfPresent(Int.self, forKey: .handshakesPerMinute)
+    maxConnections = try container.decodeIfPresent(Int.self, forKey: .maxConnections)
+    maxConnectionsPerNetwork = try container.decodeIfPresent(Int.self, forKey: .maxConnectionsPerNetwork)
+    maxAnswers = try container.decodeIfPresent(Int.self, forKey: .maxAnswers)
     modelIdleSeconds = try container.decodeIfPresent(Int.self, forKey: .modelIdleSeconds)
     logLevel = try container.decodeIfPresent(String.self, forKey: .logLevel)
   }
@@ -68,6 +74,9 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
       .allowPlaintextClients: allowPlaintextClients.map(String.init), .modelURL: modelURL, .model: model,
       .modelKeyFile: modelKeyFile, .detectLocalServers: detectLocalServers.map(String.init),
       .handshakesPerMinute: handshakesPerMinute.map(String.init),
+      .maxConnections: maxConnections.map(String.init),
+      .maxConnectionsPerNetwork: maxConnectionsPerNetwork.map(String.init),
+      .maxAnswers: maxAnswers.map(String.init),
       .modelIdleSeconds: modelIdleSeconds.map(String.init), .logLevel: logLevel,
     ]
     var values: [AbsoluteConfigKey: ConfigValue] = [:]

@@ -107,24 +107,23 @@ public enum Base64URL {
   ) -> Bool {
     guard let input = text.baseAddress, let target = output.baseAddress else { return false }
     return Tables.decoding.withUnsafeBufferPointer { values in
-      // Four characters become three bytes. A character outside the alphabet sets the sign bit, which is
-      // gathered over the whole text and looked at once.
-      var invalid: Int32 = 0
+      // Four characters become three bytes. A character outside the alphabet sets the top bit, which is gathered over
+      // the whole text and looked at once.
+      var invalid: UInt32 = 0
       var source = 0
       var written = 0
       while source + 8 <= count, written + 8 <= output.count {
         let word = input.loadUnaligned(fromByteOffset: source, as: UInt64.self).littleEndian
-        let high = quad(UInt32(truncatingIfNeeded: word), values)
-        let low = quad(UInt32(truncatingIfNeeded: word >> 32), values)
+        let high = quad(word, values)
+        let low = quad(word >> 32, values)
         invalid |= high | low
-        let bytes = (UInt64(UInt32(bitPattern: high)) << 40) | (UInt64(UInt32(bitPattern: low)) << 16)
+        let bytes = UInt64(high) << 40 | UInt64(low) << 16
         target.storeBytes(of: bytes.bigEndian, toByteOffset: written, as: UInt64.self)
         source += 8
         written += 6
       }
       while source + 4 <= count {
-        let word = input.loadUnaligned(fromByteOffset: source, as: UInt32.self).littleEndian
-        let value = quad(word, values)
+        let value = quad(UInt64(input.loadUnaligned(fromByteOffset: source, as: UInt32.self).littleEndian), values)
         invalid |= value
         output[written] = UInt8(truncatingIfNeeded: value >> 16)
         output[written + 1] = UInt8(truncatingIfNeeded: value >> 8)
@@ -132,31 +131,25 @@ public enum Base64URL {
         source += 4
         written += 3
       }
-      if count - source >= 2 {
-        let first = Int32(values[Int(text[source])])
-        let second = Int32(values[Int(text[source + 1])])
-        let third = count - source == 3 ? Int32(values[Int(text[source + 2])]) : 0
-        invalid |= first | second | third
-        let value = first << 18 | second << 12 | third << 6
+      let left = count - source
+      if left >= 2 {
+        var value = values[Int(text[source])] | values[256 + Int(text[source + 1])]
+        if left == 3 { value |= values[512 + Int(text[source + 2])] }
         output[written] = UInt8(truncatingIfNeeded: value >> 16)
-        if count - source == 3 {
-          output[written + 1] = UInt8(truncatingIfNeeded: value >> 8)
-          invalid |= third & 3 == 0 ? 0 : -1
-        } else {
-          invalid |= second & 15 == 0 ? 0 : -1
-        }
+        if left == 3 { output[written + 1] = UInt8(truncatingIfNeeded: value >> 8) }
+        // The bits that belong to no byte have to be zero.
+        invalid |= value & (left == 3 ? 0xff : 0xffff) == 0 ? value : Tables.outside
       }
-      return invalid >= 0
+      return invalid & Tables.outside == 0
     }
   }
 
+  /// The 24 bits of the four characters in the low half of `word`, the first one in its lowest byte.
   @inline(__always)
-  private static func quad(_ word: UInt32, _ values: UnsafeBufferPointer<Int8>) -> Int32 {
-    let first = Int32(values[Int(word & 0xff)])
-    let second = Int32(values[Int((word >> 8) & 0xff)])
-    let third = Int32(values[Int((word >> 16) & 0xff)])
-    let fourth = Int32(values[Int(word >> 24)])
-    return first << 18 | second << 12 | third << 6 | fourth
+  private static func quad(_ word: UInt64, _ values: UnsafeBufferPointer<UInt32>) -> UInt32 {
+    values[Int(truncatingIfNeeded: word & 0xff)] | values[256 + Int(truncatingIfNeeded: (word >> 8) & 0xff)]
+      | values[512 + Int(truncatingIfNeeded: (word >> 16) & 0xff)]
+      | values[768 + Int(truncatingIfNeeded: (word >> 24) & 0xff)]
   }
 
   private enum Tables {
@@ -168,12 +161,18 @@ public enum Base64URL {
       UInt16(alphabet[value >> 6]) | UInt16(alphabet[value & 63]) << 8
     }
 
-    /// The six bits of every character, −1 for those outside both alphabets.
-    static let decoding: [Int8] = {
-      var values = [Int8](repeating: -1, count: 256)
-      for (value, character) in alphabet.enumerated() { values[Int(character)] = Int8(value) }
-      values[Int(UInt8(ascii: "+"))] = 62
-      values[Int(UInt8(ascii: "/"))] = 63
+    /// The mark of a character outside both alphabets.
+    static let outside: UInt32 = 1 << 31
+
+    /// The six bits of every character at each of the four places that it may have among 24 bits.
+    static let decoding: [UInt32] = {
+      var values = [UInt32](repeating: outside, count: 4 * 256)
+      func set(_ character: UInt8, _ value: Int) {
+        for place in 0..<4 { values[256 * place + Int(character)] = UInt32(value) << (18 - 6 * place) }
+      }
+      for (value, character) in alphabet.enumerated() { set(character, value) }
+      set(UInt8(ascii: "+"), 62)
+      set(UInt8(ascii: "/"), 63)
       return values
     }()
   }

@@ -136,19 +136,23 @@ package enum FlatJSON {
       return nil
     }
 
-    /// Whether every byte is ASCII from 0x20 on and none is a backslash; eight at a time.
+    /// Whether every byte is ASCII from 0x20 on and none is a backslash; 32 at a time.
     static func isPlain(_ content: UnsafeRawBufferPointer) -> Bool {
-      let ones: UInt64 = 0x0101_0101_0101_0101
-      let tops: UInt64 = 0x8080_8080_8080_8080
+      typealias Words = SIMD4<UInt64>
+      let ones = Words(repeating: 0x0101_0101_0101_0101)
+      let spaces = Words(repeating: 0x2020_2020_2020_2020)
+      let backslashes = Words(repeating: 0x5c5c_5c5c_5c5c_5c5c)
       var index = 0
-      var suspect: UInt64 = 0
-      while index + 8 <= content.count {
-        let word = content.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-        let backslash = word ^ (ones &* 0x5c)
-        suspect |= word | (word &- ones &* 0x20) & ~word | (backslash &- ones) & ~backslash
-        index += 8
+      // The top bit of a byte says that it, or one before it, is none of those.
+      var suspects = Words.zero
+      while index + 32 <= content.count {
+        let words = content.loadUnaligned(fromByteOffset: index, as: Words.self)
+        let differences = words ^ backslashes
+        suspects |= words | ((words &- spaces) & ~words) | ((differences &- ones) & ~differences)
+        index += 32
       }
-      guard suspect & tops == 0 else { return false }
+      let suspect = suspects[0] | suspects[1] | suspects[2] | suspects[3]
+      guard suspect & 0x8080_8080_8080_8080 == 0 else { return false }
       while index < content.count {
         let byte = content[index]
         guard byte >= 0x20, byte < 0x80, byte != 0x5c else { return false }
