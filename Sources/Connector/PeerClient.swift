@@ -12,15 +12,18 @@ public struct PeerAnswer: Hashable, Sendable {
 /// Asks one peer through the secure channel, and in no other way.
 ///
 /// A session is opened when it is needed, once for all who need it, and only with the pinned agent; it is renewed
-/// before it ends. A call is sent once. The one exception is a peer that says that it does not know the session: it
-/// cannot have opened the call, so a new session is opened and the call sealed anew, once. Whatever else goes wrong is
-/// an error, for the call may have run. (spec/01, B7)
+/// before it ends. A call is sent once. The one exception is the answer that the session is not known: a peer that says
+/// so has not opened the call, so a new session is opened and the call sealed anew, once. That answer is not
+/// authenticated: somebody in between who lets a call through and forges it makes the call run twice, and not more than
+/// that. Whatever else goes wrong is an error, for the call may have run. (spec/01, B7)
 public actor PeerClient {
   private let key: PeerKey
   private let transport: PeerTransport
   private let limits: PeerLimits
   private let now: @Sendable () -> Int64
   private let onHandshake: @Sendable (Peer.Handshake) -> Void
+
+  private let places = SendingPlaces(32)
 
   private var current: (session: ClientSession, handshake: Peer.Handshake)?
   /// The handshake that is under way; its number tells it from one that was given up.
@@ -100,8 +103,10 @@ public actor PeerClient {
     var isRepeated = false
     while true {
       let session = try await session()
-      let (sealed, opener) = session.seal(request)
-      let response = try await transport.call(sealed, accept: accept)
+      let (response, opener) = try await places.use { [transport] in
+        let (sealed, opener) = session.seal(request)
+        return (try await transport.call(sealed, accept: accept), opener)
+      }
       if response.status == 200 { return (response, opener) }
       let refusal = try await transport.refusal(response)
       guard !isRepeated, refusal.status == 401, refusal.code == "secure_session_unknown" else {

@@ -80,7 +80,8 @@ public struct InnerRequest: Hashable, Sendable {
         request.headers = headers(content)
         return members.insert(.headers).inserted && request.headers != nil
       default:
-        guard let text = FlatJSON.text(value), let member = Members(key), members.insert(member).inserted else {
+        guard let text = FlatJSON.text(value), let member = Members(key), members.insert(member).inserted
+        else {
           return false
         }
         switch member {

@@ -31,6 +31,24 @@ struct PeerClientSessionTests {
     }
   }
 
+  @Test("hundreds of calls at once all get through the replay window")
+  func many() async throws {
+    try await TestPeer.run { peer, http in
+      let client = try peer.client(http)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for _ in 0..<300 {
+          group.addTask {
+            let answer = try await client.send("GET", "/models", body: nil)
+            #expect(answer.status == 200)
+          }
+        }
+        try await group.waitForAll()
+      }
+      #expect(peer.handshakes == 1)
+      #expect(peer.requests.count == 300)
+    }
+  }
+
   @Test("a session is used again, and its handshake is told once")
   func reused() async throws {
     try await TestPeer.run { peer, http in

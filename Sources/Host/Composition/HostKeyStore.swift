@@ -1,5 +1,6 @@
 public import Foundation
 public import Keyring
+import SecretMemory
 
 /// Where the keys of a host rest, and what that means in plain words.
 public enum HostKeyStore {
@@ -19,20 +20,26 @@ public enum HostKeyStore {
     }
   }
 
-  /// The place that was asked for or, where none was, the keyring if one answers, else a file.
+  /// The place that was asked for or, where none was, the keyring if there is one, else a file.
+  ///
+  /// - Throws: `KeyringError` where a keyring is there that takes no key now, being locked or without a collection. A
+  ///   file is then a choice for the owner to make.
   public static func choose(_ wanted: KeyStoreKind?) throws(KeyringError) -> KeyStoreKind {
-    switch wanted {
-    case .file: return .file
-    case .secretService:
+    if wanted == .file { return .file }
+    do {
       try SecretServiceKeyStore.probe()
-      return .secretService
-    case nil:
-      do {
-        try SecretServiceKeyStore.probe()
-        return .secretService
-      } catch {
-        return .file
-      }
+    } catch {
+      if wanted == nil, case .unavailable = error { return .file }
+      throw error
     }
+    try tryKeyring()
+    return .secretService
+  }
+
+  /// Puts something of no use into the keyring and takes it away, under a host's id that no host has.
+  private static func tryKeyring() throws(KeyringError) {
+    let store = SecretServiceKeyStore(hostID: UUID())
+    try store.store(SecretBytes.random(count: 32), as: .dataKey)
+    try store.remove(.dataKey)
   }
 }

@@ -123,7 +123,8 @@ public enum Base64URL {
         written += 6
       }
       while source + 4 <= count {
-        let value = quad(UInt64(input.loadUnaligned(fromByteOffset: source, as: UInt32.self).littleEndian), values)
+        let value = quad(
+          UInt64(input.loadUnaligned(fromByteOffset: source, as: UInt32.self).littleEndian), values)
         invalid |= value
         output[written] = UInt8(truncatingIfNeeded: value >> 16)
         output[written + 1] = UInt8(truncatingIfNeeded: value >> 8)
