@@ -77,6 +77,7 @@ let package = Package(
   ],
   targets: [
     // Floor 0: C, and nothing but C.
+    .target(name: "CBase64"),
     .target(name: "CSodium", linkerSettings: [.linkedLibrary("sodium")]),
     .target(name: "CSecp256k1", linkerSettings: [.linkedLibrary("secp256k1")]),
     .target(name: "CSQLCipher", linkerSettings: [.linkedLibrary("sqlcipher")]),
@@ -91,7 +92,7 @@ let package = Package(
       linkerSettings: ["secret-1", "gio-2.0", "gobject-2.0", "glib-2.0"].map { .linkedLibrary($0) }),
 
     floor("SecretMemory", ["CSodium"]),
-    floor("Identity", ["SecretMemory", "CSecp256k1", crypto]),
+    floor("Identity", ["SecretMemory", "CBase64", "CSecp256k1", crypto]),
     floor("SecureChannel", ["Identity", "SecretMemory", crypto, nioCore]),
     floor("Keyring", ["SecretMemory", "CSecretService", systemPackage]),
     floor("Storage", ["Keyring", "SecretMemory", "CSQLCipher", crypto, grdb]),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import AsyncHTTPClient
 import Foundation
+import Host
 import Inference
 import Keyring
 
@@ -10,7 +11,7 @@ struct ModelCommand: AsyncParsableCommand {
     commandName: "model",
     abstract: "See which models there are, and install a small one.",
     discussion: "Example: osaurus-host model install smollm2-135m",
-    subcommands: [List.self, Install.self])
+    subcommands: [List.self, Install.self, Key.self])
 
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -65,6 +66,49 @@ struct ModelCommand: AsyncParsableCommand {
       try await client.shutdown()
       progress.finish("\(model) is installed.")
       if output.json { Terminal.say(JSONText.object(["installed": model])) }
+    }
+  }
+
+  struct Key: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Keep or forget the key of the model server that OSAURUS_MODEL_URL names.",
+      discussion: "Example: osaurus-host model key set",
+      subcommands: [Set.self, Forget.self])
+
+    struct Set: AsyncParsableCommand {
+      static let configuration = CommandConfiguration(
+        abstract: "Ask for the key without showing it, and keep it where the keys of this host rest.",
+        discussion: "Example: osaurus-host model key set < key.txt")
+
+      func run() async throws {
+        let server = try Key.server()
+        try server.keep(try Terminal.readSecret(prompt: "Key of \(server.url.absoluteString): "))
+        Terminal.say(
+          "Kept. The service uses it from its next start on, for \(server.url.absoluteString) alone.")
+      }
+    }
+
+    struct Forget: AsyncParsableCommand {
+      static let configuration = CommandConfiguration(
+        abstract: "Forget the key.", discussion: "Example: osaurus-host model key forget")
+
+      func run() async throws {
+        let server = try Key.server()
+        try server.forgetKey()
+        Terminal.say("Forgot the key of \(server.url.absoluteString).")
+      }
+    }
+
+    private static func server() throws -> ConfiguredModelServer {
+      let folders = try OpenHost.folders()
+      let settings = try HostSettings.load(
+        folders: folders, environment: ProcessInfo.processInfo.environment)
+      guard let server = try ConfiguredModelServer(settings: settings, folders: folders) else {
+        throw CommandFailure(
+          .wrongUsage, "no_model_server", "No model server is named.",
+          nextStep: "Set OSAURUS_MODEL_URL, or \"modelURL\" in host.json, to its URL with /v1.")
+      }
+      return server
     }
   }
 }

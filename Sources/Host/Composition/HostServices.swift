@@ -81,7 +81,8 @@ public final class HostServices: Sendable {
       folder: folders.modelRuntime, client: client,
       settings: runtimeSettings)
     models = ModelCatalogue(
-      configured: try Self.configuredServer(settings, client: client), detect: settings.detectsLocalServers,
+      configured: try ConfiguredModelServer(settings: settings, folders: folders)?.provider(client: client),
+      detect: settings.detectsLocalServers,
       managed: runtime, defaultModel: settings.model, client: client)
     chats = ChatStore(databases.chatHistory)
     runner = AgentRunner(chats: chats, models: models)
@@ -94,19 +95,5 @@ public final class HostServices: Sendable {
     await runner.settle()
     try? await client.shutdown()
     databases.close()
-  }
-
-  private static func configuredServer(_ settings: HostSettings, client: HTTPClient) throws -> OpenAIProvider?
-  {
-    guard let url = settings.modelURL else { return nil }
-    var key: ProviderKey?
-    if let file = settings.modelKeyFile {
-      guard var bytes = try PrivateFile.read(file, limit: 8192) else {
-        throw HostError.modelKeyMissing(path: file.path)
-      }
-      key = try ProviderKey(SecretBytes(taking: &bytes))
-    }
-    return try OpenAIProvider(
-      name: "The configured model server", url: ServerURL(url.absoluteString), key: key, client: client)
   }
 }

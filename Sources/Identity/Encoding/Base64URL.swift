@@ -1,3 +1,5 @@
+import CBase64
+
 /// Base64 in the URL-safe alphabet, unpadded on output (RFC 4648 §5).
 ///
 /// Input may also be in the standard alphabet, and may carry the padding that belongs to it: older peers send
@@ -10,9 +12,11 @@ public enum Base64URL {
   /// Writes the text of `bytes` to `output`, which must have room for ``encodedCount(_:)`` characters.
   public static func encode(_ bytes: UnsafeRawBufferPointer, to output: UnsafeMutableRawPointer) {
     guard let input = bytes.baseAddress else { return }
+    let done = cbase64_encode_blocks(
+      input.assumingMemoryBound(to: UInt8.self), bytes.count, output.assumingMemoryBound(to: UInt8.self))
     Tables.encoding.withUnsafeBufferPointer { pairs in
-      var source = 0
-      var target = 0
+      var source = done
+      var target = done / 3 * 4
       // Six bytes become eight characters at a time, two characters a look-up.
       while source + 8 <= bytes.count {
         let word = UInt64(bigEndian: input.loadUnaligned(fromByteOffset: source, as: UInt64.self))
@@ -106,12 +110,15 @@ public enum Base64URL {
     _ text: UnsafeRawBufferPointer, count: Int, into output: UnsafeMutableRawBufferPointer
   ) -> Bool {
     guard let input = text.baseAddress, let target = output.baseAddress else { return false }
+    let done = cbase64_decode_blocks(
+      input.assumingMemoryBound(to: UInt8.self), count, target.assumingMemoryBound(to: UInt8.self),
+      output.count)
     return Tables.decoding.withUnsafeBufferPointer { values in
       // Four characters become three bytes. A character outside the alphabet sets the top bit, which is gathered over
       // the whole text and looked at once.
       var invalid: UInt32 = 0
-      var source = 0
-      var written = 0
+      var source = done
+      var written = done / 4 * 3
       while source + 8 <= count, written + 8 <= output.count {
         let word = input.loadUnaligned(fromByteOffset: source, as: UInt64.self).littleEndian
         let high = quad(word, values)

@@ -19,6 +19,11 @@ public final class ProviderKey: Sendable {
     self.bytes = trimmed
   }
 
+  /// Lends the key itself.
+  package func withBytes<R, E: Error>(_ body: (borrowing SecretBytes) throws(E) -> R) throws(E) -> R {
+    try body(bytes)
+  }
+
   /// Lends the value of the `Authorization` header.
   func withAuthorization<R>(_ body: (String) throws -> R) rethrows -> R {
     try bytes.withUnsafeBytes { try body("Bearer " + String(decoding: $0, as: UTF8.self)) }

@@ -104,4 +104,22 @@ struct Base64URLTests {
     #expect(Array(output[..<18]) == Array("foobarfoobarfoobar".utf8))
     #expect(Array(output[18...]) == [UInt8](repeating: 0xee, count: 6))
   }
+
+  @Test("in every length a text is read whole or, with one stray character anywhere, not at all")
+  func everyLengthAndPlace() {
+    for count in 0...200 {
+      let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 89 &+ count) }
+      let text = bytes.withUnsafeBytes { Base64URL.encode($0) }
+      #expect(text.withUnsafeBytes { Base64URL.decode($0) } == bytes, "\(count) bytes")
+    }
+    let good = (0..<150).map { UInt8($0) }.withUnsafeBytes { Base64URL.encode($0) }
+    let strangers: [UInt8] = [0, 32, 42, 44, 46, 58, 64, 91, 94, 96, 123, 127, 128, 173, 255]
+    for place in good.indices {
+      for stranger in strangers {
+        var text = good
+        text[place] = stranger
+        #expect(text.withUnsafeBytes { Base64URL.decode($0) } == nil, "\(stranger) at \(place)")
+      }
+    }
+  }
 }

@@ -42,7 +42,7 @@ struct ModelCatalogueTests {
 
   enum NotAServer: CaseIterable { case garbage, silence, huge, empty, strange }
 
-  @Test("what is not a model server is passed over at once", arguments: NotAServer.allCases)
+  @Test("what is not a model server is passed over", arguments: NotAServer.allCases)
   func passesOver(_ kind: NotAServer) async throws {
     try await Upstream.with { _ in
       switch kind {
@@ -63,9 +63,7 @@ struct ModelCatalogueTests {
       let catalogue = ModelCatalogue(
         configured: nil, servers: servers(upstream, ports: [upstream.port], patience: .milliseconds(250)),
         managed: nil, defaultModel: nil)
-      let begun = ContinuousClock.now
       #expect(await catalogue.models().isEmpty)
-      #expect(begun.duration(to: .now) < .seconds(5))
       await #expect(throws: InferenceError.noModel) { try await catalogue.resolve(nil) }
       await #expect(throws: InferenceError.noModel) { try await catalogue.resolve("a") }
     }
