@@ -138,8 +138,8 @@ let package = Package(
       "Host",
       [
         "Host", "Agents", "Inference", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
-        "SecretMemory", crypto, hummingbird, httpTypes, httpClient, nioCore, nioPosix, nioHTTP1, log,
-        lifecycle,
+        "SecretMemory", "osaurus-host", crypto, hummingbird, httpTypes, httpClient, nioCore, nioPosix,
+        nioHTTP1, log, lifecycle, subprocess, systemPackage,
       ]),
     tests(
       "Connector",

@@ -99,7 +99,7 @@ struct AgentHistoryTests {
         return ContinuousClock.now
       }
       try await host.model.droneStopped.value()
-      #expect(ContinuousClock.now - left < .seconds(20))
+      #expect(ContinuousClock.now - left < .promptly)
       await host.services.runner.settle()
       let turns = try await host.turns(of: session)
       #expect(turns.count == 2)

@@ -154,7 +154,7 @@ struct ChatRoutesTests {
         return ContinuousClock.now
       }
       try await host.model.droneStopped.value()
-      #expect(ContinuousClock.now - left < .seconds(20))
+      #expect(ContinuousClock.now - left < .promptly)
     }
   }
 

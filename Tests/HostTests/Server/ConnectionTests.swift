@@ -112,7 +112,6 @@ struct ConnectionTests {
   @Test("an answer may take longer than any timeout of reading")
   func longAnswer() async throws {
     var limits = HostLimits()
-    limits.headTimeout = .milliseconds(500)
     limits.bodyTimeout = .milliseconds(500)
     limits.idleTimeout = .milliseconds(500)
     let host = try TestHost(limits: limits)
@@ -122,7 +121,7 @@ struct ConnectionTests {
         let began = ContinuousClock.now
         while ContinuousClock.now < began + .milliseconds(1200) {
           client.clear()
-          #expect(try await client.read(until: "more").contains("more"))
+          try #require(try await client.read(until: "more").contains("more"))
         }
       }
     }
@@ -176,7 +175,7 @@ struct ConnectionTests {
         return left
       }
       try await host.probes.cancelled.value()
-      #expect(ContinuousClock.now - left < .seconds(20))
+      #expect(ContinuousClock.now - left < .promptly)
     }
   }
 

@@ -19,6 +19,8 @@ final class ScriptedModelServer: Sendable {
   }
 
   let seen = Mutex(Seen())
+  /// The bodies of the questions so far.
+  var requests: [String] { seen.withLock { $0.requests } }
   /// Set when one that was told to drone on has begun.
   let droneStarted = Signal<Void>()
   /// Set when one that was told to drone on has stopped.

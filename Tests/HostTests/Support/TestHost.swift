@@ -130,6 +130,12 @@ struct TestHost: Sendable {
   }
 }
 
+extension Duration {
+  /// How soon work has to have stopped after its caller went away. The host gives it a quarter of a second
+  /// (`HostLimits.departureGrace`); the rest is for a machine that is busy with other tests.
+  static let promptly = Duration.seconds(10)
+}
+
 /// Time that a test moves.
 final class TestClock: Sendable {
   private let start = ContinuousClock.now

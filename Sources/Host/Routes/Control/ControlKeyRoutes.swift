@@ -63,7 +63,7 @@ struct ControlKeyRoutes: RouteGroup {
 
   private func revoke(_ request: Request, _ context: HostContext) async throws -> Response {
     try await ControlFailure.answering {
-      let reference = context.parameters.get("id") ?? ""
+      let reference = context.parameters.get("id")?.removingPercentEncoding ?? ""
       let named = try await keys.list().filter { key in
         key.id.uuidString.lowercased() == reference.lowercased() || key.fingerprint == reference.lowercased()
       }
