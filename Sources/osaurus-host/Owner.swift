@@ -69,6 +69,8 @@ struct Owner: Sendable {
     guard FileManager.default.fileExists(atPath: socket) else { return nil }
     var configuration = HTTPClient.Configuration()
     configuration.redirectConfiguration = .disallow
+    // A socket that a dead service left behind refuses at once, and will not think better of it.
+    configuration.connectionPool.retryConnectionEstablishment = false
     let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     let owner = Owner(way: .service(socket: socket, client: client))
     do {
