@@ -7,7 +7,7 @@ import Testing
 
 @testable import Host
 
-@Suite("What is kept of an agent's conversations", .timeLimit(.minutes(2)))
+@Suite("What is kept of an agent's conversations", .serialized, .timeLimit(.minutes(3)))
 struct AgentHistoryTests {
   private func chat(_ messages: String..., more: String = "") -> String {
     let turns = messages.enumerated().map { index, text in

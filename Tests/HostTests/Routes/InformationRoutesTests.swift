@@ -4,7 +4,7 @@ import Testing
 
 @testable import Host
 
-@Suite("What a host says of itself, over TCP", .timeLimit(.minutes(2)))
+@Suite("What a host says of itself, over TCP", .serialized, .timeLimit(.minutes(3)))
 struct InformationRoutesTests {
   @Test("anybody may know that a host is here, under every prefix")
   func root() async throws {

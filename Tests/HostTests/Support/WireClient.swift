@@ -24,16 +24,20 @@ struct WireClient: Sendable {
     try await ask(method, path, Array(body.utf8), headers: headers)
   }
 
-  /// Sends a request and reads what comes until the other side closes.
+  /// Sends a request and reads what comes until the other side closes. Sends it again where a busy machine was so slow
+  /// that the other side did not wait for it (RFC 9110 §15.5.9).
   /// - Parameter headers: lines such as `Accept: text/event-stream`.
   func ask(
     _ method: String, _ path: String, _ body: [UInt8]? = nil, headers: [String] = []
   ) async throws -> WireAnswer {
     let request = bytes(method, path, body, headers)
-    return try await connect { client in
-      try await client.send(request)
-      _ = try await client.rest()
-      return try WireAnswer(client.bytes)
+    while true {
+      let answer = try await connect { client in
+        try await client.send(request)
+        _ = try await client.rest()
+        return try WireAnswer(client.bytes)
+      }
+      if answer.status != 408 { return answer }
     }
   }
 
