@@ -32,9 +32,7 @@ struct CommandTreeTests {
     (parent["subcommands"] as? [[String: Any]] ?? []).flatMap { command -> [(String, [String: Any])] in
       guard let name = command["commandName"] as? String, name != "help" else { return [] }
       let own = path + [name]
-      let below = commands(below: command, own)
-      // A group's own example is one of its commands.
-      return below + [(below.isEmpty ? own.joined(separator: " ") : name, command)]
+      return commands(below: command, own) + [(own.joined(separator: " "), command)]
     }
   }
 

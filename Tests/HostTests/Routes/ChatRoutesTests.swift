@@ -139,7 +139,7 @@ struct ChatRoutesTests {
     }
   }
 
-  @Test("when the caller goes away, the model is stopped within a second", arguments: [true, false])
+  @Test("when the caller goes away, the model is stopped", arguments: [true, false])
   func departure(streams: Bool) async throws {
     try await serve { host, wire in
       let request = wire.bytes(
