@@ -267,9 +267,10 @@ struct ConnectionTests {
   func drain() async throws {
     var limits = HostLimits()
     limits.drainTimeout = .seconds(3)
-    let gate = Signal<Void>()
+    let (begun, gate) = (Signal<Void>(), Signal<Void>())
     let host = try TestHost(limits: limits) { routes in
       routes.on(.get, "/slow", .publicInformation) { _, _ in
+        begun.fulfil(.success(()))
         try await gate.value()
         return .text("in the end")
       }
@@ -284,6 +285,7 @@ struct ConnectionTests {
       _ = try await idle.read(until: "GET /health ")
       try await RawClient.connect(port: port) { slow in
         try await slow.send("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        try await begun.value()
         try await RawClient.connect(port: port) { endless in
           try await endless.send(post("/endless", host))
           try await host.probes.started.value()
