@@ -181,6 +181,23 @@ struct BadRequestTests {
     }
   }
 
+  @Test("a key whose signature names an impossible recovery is refused, and the host lives on")
+  func impossibleRecovery() async throws {
+    let host = try TestHost()
+    let key = host.masterKey
+    try await host.serve { listening in
+      for byte in ["00", "01", "1a", "1d", "1e", "64", "7f", "ff"] {
+        let bent = key.dropLast(2) + byte
+        let answer = try await RawClient.exchange(
+          port: listening.port, "GET /models HTTP/1.1\r\nAuthorization: Bearer \(bent)\r\n" + Self.tail)
+        #expect(answer.hasPrefix("HTTP/1.1 401 "), "\(byte)")
+      }
+      let good = try await RawClient.exchange(
+        port: listening.port, "GET /models HTTP/1.1\r\nAuthorization: Bearer \(key)\r\n" + Self.tail)
+      #expect(good.hasPrefix("HTTP/1.1 200 "))
+    }
+  }
+
   @Test("every answer tells browsers to keep their hands off")
   func securityHeaders() async throws {
     let host = try TestHost()
