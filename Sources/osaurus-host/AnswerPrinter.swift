@@ -43,9 +43,9 @@ struct AnswerPrinter {
     case .reasoning(let text):
       guard Terminal.isDecorated(.error) else { return }
       isThinking = true
-      FileHandle.standardError.write(Data(Terminal.dim(Terminal.harmless(text)).utf8))
+      FileHandle.standardError.write(Data(Terminal.dim(Terminal.harmless(text, on: .error)).utf8))
     case .toolCall(let name):
-      Terminal.note("[\(Terminal.harmless(name))]")
+      Terminal.note("[\(Terminal.harmless(name, on: .error))]")
     case .failed(let message): failure = message
     case .done: isDone = true
     }

@@ -17,9 +17,9 @@ struct RunCommand: AsyncParsableCommand {
   func run() async throws {
     let prompt = try prompt == "-" ? TextFile.read("-", atMost: 4 * 1024 * 1024) : prompt
     try await Owner.withService { owner in
-      var conversation = LocalConversation(
-        agent: try await LocalConversation.find(agent, owner), model: model)
-      try await conversation.say(prompt, to: owner)
+      let found = try await LocalAgent.find(agent, owner)
+      var conversation = Conversation(model: model)
+      try await conversation.say(prompt) { try await found.ask($0, &$1) }
     }
   }
 }
@@ -36,56 +36,28 @@ struct ChatCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await Owner.withService { owner in
-      var conversation = LocalConversation(
-        agent: try await LocalConversation.find(agent, owner), model: model)
+      let found = try await LocalAgent.find(agent, owner)
+      var conversation = Conversation(model: model)
       try await ConversationLoop.run { line in
-        try await conversation.say(line, to: owner)
+        try await conversation.say(line) { try await found.ask($0, &$1) }
       }
     }
   }
 }
 
-/// A conversation over the control socket: what was said so far, and one session on disk.
-struct LocalConversation {
-  private let agent: AgentRow
-  private let model: String?
-  private var messages: [ChatMessage] = []
-  private let session = UUID()
+/// An agent that is asked over the control socket.
+struct LocalAgent {
+  let agent: AgentRow
+  let owner: Owner
 
-  init(agent: AgentRow, model: String?) {
-    self.agent = agent
-    self.model = model
+  static func find(_ reference: String, _ owner: Owner) async throws -> LocalAgent {
+    let answer = try await owner.send("GET", "/control/agents/\(Owner.pathSegment(reference))")
+    return LocalAgent(agent: try answer.decoded(AgentRow.self), owner: owner)
   }
 
-  static func find(_ reference: String, _ owner: Owner) async throws -> AgentRow {
-    try await owner.send("GET", "/control/agents/\(Owner.pathSegment(reference))").decoded(AgentRow.self)
-  }
-
-  /// Sends what was said and prints the answer as it comes.
-  mutating func say(_ text: String, to owner: Owner) async throws {
-    messages.append(ChatMessage(role: "user", content: .text(text)))
-    var request = ChatRequest(model: model ?? "", messages: messages)
-    request.sessionID = session.uuidString
-    var printer = AnswerPrinter()
+  func ask(_ request: ChatRequest, _ printer: inout AnswerPrinter) async throws {
     try await owner.stream("/agents/\(agent.id)/run", request) { bytes in
       try printer.feed(Array(bytes.readableBytesView))
     }
-    let answer = try printer.finish()
-    messages.append(ChatMessage(role: "assistant", content: .text(answer)))
-  }
-}
-
-/// Reads lines from a person until the input ends.
-enum ConversationLoop {
-  static func run(_ answer: (String) async throws -> Void) async throws {
-    while true {
-      if Terminal.inputIsTerminal { Terminal.stream(Terminal.bold("› ")) }
-      guard let line = readLine() else { break }
-      let said = line.trimmingCharacters(in: .whitespaces)
-      if said.isEmpty { continue }
-      if said == "exit" || said == "/exit" { break }
-      try await answer(said)
-    }
-    if Terminal.inputIsTerminal { Terminal.say() }
   }
 }

@@ -8,6 +8,7 @@ enum ExitStatus: Int32 {
   case notPermitted = 3
   case notFound = 4
   case serviceNotRunning = 5
+  case interrupted = 130
 }
 
 /// A refusal that a person reads: one sentence, and the next step where there is one.

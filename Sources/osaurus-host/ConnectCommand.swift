@@ -116,8 +116,8 @@ struct ConnectCommand: AsyncParsableCommand {
       let peer = try place.book.peer(named: name)
       let model = model
       try await PeerConnection.with(peer, key: try place.book.key(of: peer), place.book) { client in
-        var conversation = RemoteConversation(peer: peer, model: model)
-        try await conversation.say(prompt, through: client)
+        var conversation = Conversation(model: model)
+        try await conversation.say(prompt) { try await client.ask(peer, $0, &$1) }
       }
     }
   }
@@ -135,8 +135,10 @@ struct ConnectCommand: AsyncParsableCommand {
       let peer = try place.book.peer(named: name)
       let model = model
       try await PeerConnection.with(peer, key: try place.book.key(of: peer), place.book) { client in
-        var conversation = RemoteConversation(peer: peer, model: model)
-        try await ConversationLoop.run { line in try await conversation.say(line, through: client) }
+        var conversation = Conversation(model: model)
+        try await ConversationLoop.run { line in
+          try await conversation.say(line) { try await client.ask(peer, $0, &$1) }
+        }
       }
     }
   }
@@ -176,33 +178,12 @@ private enum PeerConnection {
   }
 }
 
-/// A conversation with a remote agent: what was said so far, and one session on its disk.
-private struct RemoteConversation {
-  private let peer: Peer
-  private let model: String?
-  private var messages: [ChatMessage] = []
-  private let session = UUID()
-
-  init(peer: Peer, model: String?) {
-    self.peer = peer
-    self.model = model
-  }
-
-  /// Sends what was said and prints the answer as it comes.
-  mutating func say(_ text: String, through client: PeerClient) async throws {
-    messages.append(.user(text))
-    var request = ChatRequest(model: model ?? "", messages: messages)
-    request.sessionID = session.uuidString
-    var printer = AnswerPrinter()
-    do {
-      let answer = try await client.stream(
-        "POST", "/agents/\(peer.address.checksummed)/run", body: [UInt8](try JSONEncoder().encode(request)))
-      for try await piece in answer { try printer.feed(piece) }
-    } catch {
-      printer.endLine()
-      throw error
-    }
-    messages.append(.assistant(try printer.finish()))
+extension PeerClient {
+  /// Asks the peer's agent.
+  fileprivate func ask(_ peer: Peer, _ request: ChatRequest, _ printer: inout AnswerPrinter) async throws {
+    let answer = try await stream(
+      "POST", "/agents/\(peer.address.checksummed)/run", body: [UInt8](try JSONEncoder().encode(request)))
+    for try await piece in answer { try printer.feed(piece) }
   }
 }
 

@@ -15,11 +15,6 @@ struct Owner: Sendable {
 
   private let way: Way
 
-  /// Whether a service answers, as opposed to this process doing the work itself.
-  var isService: Bool {
-    if case .service = way { true } else { false }
-  }
-
   struct Answer {
     let status: Int
     let body: Data
@@ -74,9 +69,15 @@ struct Owner: Sendable {
     let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     let owner = Owner(way: .service(socket: socket, client: client))
     do {
-      _ = try await owner.answer("GET", "/control/status", body: nil, timeout: .seconds(5))
+      _ = try await owner.answer("GET", "/control/identity", body: nil, timeout: .seconds(10))
       return owner
+    } catch let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout {
+      try await client.shutdown()
+      throw CommandFailure(
+        .failed, "service_not_answering", "The service is there and does not answer.",
+        nextStep: "See its log, or start it anew: systemctl --user restart osaurus-host")
     } catch {
+      // A socket that nobody listens on any more is left of a service that was killed.
       try await client.shutdown()
       return nil
     }

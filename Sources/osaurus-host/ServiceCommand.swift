@@ -58,61 +58,6 @@ struct ServiceCommand: AsyncParsableCommand {
   }
 }
 
-/// The unit file: what runs, and what it may not do.
-struct SystemdUnit {
-  static let name = "osaurus-host.service"
-
-  /// Where user units live: `$XDG_CONFIG_HOME/systemd/user`.
-  static var file: URL {
-    let environment = ProcessInfo.processInfo.environment
-    let configuration =
-      environment["XDG_CONFIG_HOME"].flatMap { $0.hasPrefix("/") ? URL(filePath: $0) : nil }
-      ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".config")
-    return configuration.appending(path: "systemd/user/\(name)")
-  }
-
-  let executable: String
-
-  static func forThisExecutable() -> SystemdUnit {
-    let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    return SystemdUnit(executable: path ?? CommandLine.arguments[0])
-  }
-
-  // No option here may forbid user namespaces: agents' own sandboxes are made of them.
-  var text: String {
-    """
-    [Unit]
-    Description=osaurus-host, the home of your AI agents
-    After=network.target
-
-    [Service]
-    Type=exec
-    ExecStart="\(executable)" serve
-    Restart=on-failure
-    RestartSec=2
-    TimeoutStopSec=15
-    KillMode=mixed
-    UMask=0077
-    LimitCORE=0
-    NoNewPrivileges=yes
-    LockPersonality=yes
-    RestrictRealtime=yes
-    RestrictSUIDSGID=yes
-    SystemCallArchitectures=native
-    RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-
-    [Install]
-    WantedBy=default.target
-    """
-  }
-
-  func write() throws {
-    try FileManager.default.createDirectory(
-      at: Self.file.deletingLastPathComponent(), withIntermediateDirectories: true)
-    try Data((text + "\n").utf8).write(to: Self.file, options: .atomic)
-  }
-}
-
 /// The user's systemd manager.
 private enum Systemctl {
   static var isAvailable: Bool {

@@ -34,9 +34,8 @@ enum Terminal {
 
   /// Text from a model or from another machine as a terminal may get it: without the control characters that move the
   /// cursor, change the title or hide what was written. Where there is no terminal it stays as it is.
-  static func harmless(_ text: String) -> String {
-    guard outputIsTerminal else { return text }
-    return withoutControls(text)
+  static func harmless(_ text: String, on stream: Stream = .output) -> String {
+    isatty(stream == .output ? STDOUT_FILENO : STDERR_FILENO) == 1 ? withoutControls(text) : text
   }
 
   static func withoutControls(_ text: String) -> String {
@@ -74,7 +73,8 @@ enum Terminal {
     var shown = termios()
     tcgetattr(STDIN_FILENO, &shown)
     var hidden = shown
-    hidden.c_lflag &= ~tcflag_t(ECHO)
+    // Ctrl-C comes as a character, so that the terminal is put right before this ends.
+    hidden.c_lflag &= ~tcflag_t(ECHO | ISIG)
     FileHandle.standardError.write(Data(prompt.utf8))
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
     defer {
@@ -90,6 +90,7 @@ enum Terminal {
     while line.count < 8192 {
       var byte: UInt8 = 0
       guard read(STDIN_FILENO, &byte, 1) == 1, byte != UInt8(ascii: "\n") else { break }
+      if byte == 3 { throw CommandFailure(.interrupted, "interrupted", "Interrupted.") }
       line.append(byte)
     }
     if line.last == UInt8(ascii: "\r") { line.removeLast() }

@@ -1,5 +1,6 @@
 import Foundation
 import Identity
+import Inference
 import Keyring
 import Logging
 public import ServiceLifecycle
@@ -45,6 +46,8 @@ public struct HostService: Service {
         group.addTask {
           await services.access.watch(logger: services.logger)
         }
+        // So that the first to ask what there is need not wait for the slowest server.
+        group.addTask { _ = await services.models.known() }
         group.addTask {
           services.listening.value = try? await server.ready()
         }

@@ -5,8 +5,13 @@ import Glibc
 enum ListeningSocket {
   /// Whether the listener on 127.0.0.1 at `port` runs as this user, or as a user of the system (a service).
   static func isOwnOrSystem(port: UInt16) -> Bool {
-    let owners = owners(of: port, in: table("/proc/net/tcp") + "\n" + table("/proc/net/tcp6"))
+    let owners = owners(of: port)
     return !owners.isEmpty && owners.allSatisfy { mayBeTrusted($0, by: geteuid()) }
+  }
+
+  /// The users whose sockets listen at `port` on loopback or on every address now.
+  static func owners(of port: UInt16) -> Set<UInt32> {
+    owners(of: port, in: table("/proc/net/tcp") + "\n" + table("/proc/net/tcp6"))
   }
 
   /// Read to its end: such a file has no size, and what reads by size stops after the first 27 lines.

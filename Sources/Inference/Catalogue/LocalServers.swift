@@ -17,7 +17,7 @@ struct LocalServers: Sendable {
 
   /// A server that answered, and what it offers.
   struct Found: Sendable {
-    var provider: OpenAIProvider
+    var provider: DetectedServer
     var models: [ModelDescription]
   }
 
@@ -37,8 +37,9 @@ struct LocalServers: Sendable {
             let probe = try? OpenAIProvider(
               name: candidate.name, url: url, client: client, patience: .init(list: patience)),
             let models = try? await probe.models(), !models.isEmpty,
-            let provider = try? OpenAIProvider(name: candidate.name, url: url, client: client)
+            let server = try? OpenAIProvider(name: candidate.name, url: url, client: client)
           else { return nil }
+          let provider = DetectedServer(server: server, port: candidate.port, mayTrust: mayTrust)
           return (index, Found(provider: provider, models: models))
         }
       }

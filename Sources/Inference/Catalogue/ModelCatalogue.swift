@@ -19,6 +19,8 @@ public actor ModelCatalogue {
   private let servers: LocalServers?
   private let managed: ManagedRuntime?
   private let defaultModel: String?
+  /// The newest answers that have come.
+  private var newest: [Offer]?
   private var latest: (task: Task<[Offer], Never>, time: ContinuousClock.Instant)?
 
   /// - Parameters:
@@ -47,8 +49,20 @@ public actor ModelCatalogue {
 
   /// The models on offer, each name once, in the order in which they are preferred.
   public func models() async -> [ModelDescription] {
+    Self.distinct(await offers())
+  }
+
+  private static func distinct(_ offers: [Offer]) -> [ModelDescription] {
     var seen: Set<String> = []
-    return await offers().flatMap(\.models).filter { seen.insert($0.id).inserted }
+    return offers.flatMap(\.models).filter { seen.insert($0.id).inserted }
+  }
+
+  /// What is on offer as far as it is known, and the default among it; nil before servers have answered once. It waits
+  /// for nobody, and has the servers asked again when what is known is old.
+  public func known() -> (models: [ModelDescription], current: String?)? {
+    if latest.map({ $0.time.duration(to: .now) >= Self.lifetime }) ?? true { Task { await offers() } }
+    guard let newest else { return nil }
+    return (Self.distinct(newest), (try? find(defaultModel, in: newest))?.model ?? defaultModel)
   }
 
   /// The server to ask for a model, and the name that it knows it by.
@@ -95,8 +109,16 @@ public actor ModelCatalogue {
     return nil
   }
 
+  @discardableResult
   private func offers() async -> [Offer] {
-    if let latest, latest.time.duration(to: .now) < Self.lifetime { return await latest.task.value }
+    let offers = await asking().value
+    newest = offers
+    return offers
+  }
+
+  /// The asking that is under way or was within the last seconds, or a new one.
+  private func asking() -> Task<[Offer], Never> {
+    if let latest, latest.time.duration(to: .now) < Self.lifetime { return latest.task }
     let task = Task { [configured, servers, managed] in
       async let own = Self.offer(of: configured)
       async let found = servers?.detect() ?? []
@@ -106,7 +128,7 @@ public actor ModelCatalogue {
         + [installed].compactMap(\.self)
     }
     latest = (task, .now)
-    return await task.value
+    return task
   }
 
   private static func offer(of provider: OpenAIProvider?) async -> Offer? {

@@ -188,15 +188,23 @@ extension OpenAIProvider {
 // MARK: - Answers
 
 extension OpenAIProvider {
+  /// The most bytes of one streamed answer, everything around its text included.
+  private static let answerLimit = 64 << 20
+
   /// Passes the chunks of an event stream on.
   private func relay(_ response: HTTPClientResponse, into sink: ChatStream.Sink) async throws {
     do {
       try await Silence.limit(patience.firstPiece) { [self] silence in
         var parser = EventStreamParser()
         var reading = AnswerReading(provider: name, redact: serverMessage)
+        var room = Self.answerLimit
         for try await buffer in response.body {
           silence.isBroken(next: patience.nextPiece)
           if reading.isOver { continue }
+          room -= buffer.readableBytes
+          guard room >= 0 else {
+            throw InferenceError.badAnswer(provider: name, reason: "its answer has no end")
+          }
           for event in try buffer.withUnsafeReadableBytes({ try parser.feed($0) }) {
             if let chunk = try reading.read(event) {
               try await sink.send(chunk)

@@ -1,5 +1,6 @@
 public import AsyncHTTPClient
 public import Foundation
+import Glibc
 import SecretMemory
 
 /// A small model that this host runs by itself: llama.cpp from the pinned `xllamacpp` package, or the `llama-server`
@@ -235,7 +236,9 @@ extension ManagedRuntime {
       name: name, url: ServerURL("http://127.0.0.1:\(process.port)/v1"),
       key: ProviderKey(SecretBytes(taking: &bytes)), client: client)
     do {
-      try await Silence.limit(settings.startLimit) { _ in try await Self.waitUntilReady(provider) }
+      try await Silence.limit(settings.startLimit) { _ in
+        try await Self.waitUntilReady(provider, at: process.port)
+      }
     } catch {
       await process.stop()
       throw error is Silence.TooLong
@@ -245,8 +248,19 @@ extension ManagedRuntime {
   }
 
   /// Waits until the model is loaded: the package has loaded it when it reports its port, the program has not.
-  private static func waitUntilReady(_ provider: OpenAIProvider) async throws {
+  ///
+  /// The program listens at its port a moment after that was found free. Whoever else took it gets neither key nor
+  /// question.
+  private static func waitUntilReady(_ provider: OpenAIProvider, at port: UInt16) async throws {
     while true {
+      let owners = ListeningSocket.owners(of: port)
+      guard owners.allSatisfy({ $0 == geteuid() }) else {
+        throw InferenceError.runtimeFailed(reason: "another user's program took its port")
+      }
+      if owners.isEmpty {
+        try await Task.sleep(for: .milliseconds(50))
+        continue
+      }
       do {
         guard try await provider.models().contains(where: { $0.id == modelName }) else {
           throw InferenceError.runtimeFailed(reason: "another server answers at its port")

@@ -43,7 +43,8 @@ public struct ChatAssembly: Sendable {
     }
     toolCalls[position].id = toolCalls[position].id ?? piece.id
     toolCalls[position].name = toolCalls[position].name ?? piece.name
-    toolCalls[position].arguments = (toolCalls[position].arguments ?? "") + (piece.arguments ?? "")
+    // Grows in place: an answer may come in very many pieces.
+    if let more = piece.arguments { toolCalls[position].arguments?.append(more) }
     toolCalls[position].extras.merge(piece.extras) { _, new in new }
   }
 

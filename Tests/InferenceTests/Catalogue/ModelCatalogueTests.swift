@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Hummingbird
 import NIOCore
+import Synchronization
 import Testing
 
 @testable import Inference
@@ -78,6 +79,39 @@ struct ModelCatalogueTests {
       servers.mayTrust = { _ in false }
       #expect(await servers.detect().isEmpty)
       #expect(upstream.seen().isEmpty)
+    }
+  }
+
+  @Test("a listener that changed hands since it was found is not asked")
+  func asksNoSuccessor() async throws {
+    let isTrusted = Mutex(true)
+    try await Upstream.with { _ in
+      Self.listing("a")
+    } run: { upstream in
+      var servers = servers(upstream, ports: [upstream.port])
+      servers.mayTrust = { _ in isTrusted.withLock { $0 } }
+      let found = try #require(await servers.detect().first)
+      isTrusted.withLock { $0 = false }
+      await #expect(throws: InferenceError.unreachable(provider: "Local 0")) {
+        try await found.provider.chat(ChatRequest(model: "a", messages: [.user("a secret")]))
+      }
+      #expect(upstream.seen().map(\.path) == ["/v1/models"])
+    }
+  }
+
+  @Test("what is known is told at once, however long a server takes to answer")
+  func tellsAtOnce() async throws {
+    let gate = Handoff<Void>(capacity: 2)
+    try await Upstream.with { _ in
+      _ = try await gate.next()
+      return Self.listing("slow")
+    } run: { upstream in
+      let catalogue = ModelCatalogue(
+        configured: try upstream.provider(), servers: nil, managed: nil, defaultModel: nil)
+      #expect(await catalogue.known() == nil)
+      try await gate.send(())
+      #expect(await catalogue.models().map(\.id) == ["slow"])
+      #expect(await catalogue.known()?.current == "slow")
     }
   }
 

@@ -28,6 +28,27 @@ struct OpenAIProviderTests {
     }
   }
 
+  @Test("an answer without an end is given up")
+  func endless() async throws {
+    let noise = ByteBuffer(string: ": " + String(repeating: "x", count: 1 << 20) + "\n")
+    try await Upstream.with { _ in
+      Response(
+        status: .ok, headers: [.contentType: "text/event-stream"],
+        body: ResponseBody { writer in
+          for _ in 0..<200 { try await writer.write(noise) }
+          try await writer.finish(nil)
+        })
+    } run: { upstream in
+      let error = await #expect(throws: InferenceError.self) {
+        try await texts(upstream.provider().chat(question))
+      }
+      guard case .badAnswer = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+    }
+  }
+
   @Test("an answer cut at every byte is the same answer")
   func streamsBytes() async throws {
     let whole = chunk("a€") + chunk("b", finish: "length") + "data: [DONE]\n\n"

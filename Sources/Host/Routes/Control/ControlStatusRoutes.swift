@@ -17,7 +17,7 @@ struct ControlStatusRoutes: RouteGroup {
 
   private func status(_ request: Request, _ context: HostContext) async throws -> Response {
     let listening = services.listening.value
-    let names = await services.models.models()
+    let offered = await services.models.known()
     return try .json(
       Status(
         ready: listening != nil, version: HostServices.version,
@@ -25,7 +25,7 @@ struct ControlStatusRoutes: RouteGroup {
         socket: listening?.controlSocket, exposed: services.settings.isExposed,
         identity: .init(address: services.master.address), agents: services.access.agentCount,
         keys: try await services.keys.list().count { $0.revokedAt == nil },
-        model: .init(current: try? await services.models.resolve(nil).model, available: names.count),
+        model: .init(current: offered?.current, available: offered?.models.count),
         keystore: services.settings.keyStore, inflight: services.admission.count,
         startedAt: services.startedAt))
   }
@@ -50,7 +50,8 @@ struct ControlStatusRoutes: RouteGroup {
     }
     struct Model: Encodable {
       let current: String?
-      let available: Int
+      /// How many are on offer; nil while nobody has asked yet.
+      let available: Int?
     }
     let ready: Bool
     let version: String
