@@ -32,22 +32,6 @@ struct ByteWriter {
     }
   }
 
-  /// A JSON string with its quotes. Text is UTF-8 already; only what JSON forbids is escaped (RFC 8259 §7).
-  mutating func append(jsonString text: String) {
-    bytes.append(UInt8(ascii: "\""))
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""): append("\\\"")
-      case UInt8(ascii: "\\"): append("\\\\")
-      case 0x0a: append("\\n")
-      case 0x0d: append("\\r")
-      case 0x09: append("\\t")
-      case 0..<0x20:
-        append("\\u00")
-        append(Hex.encode(CollectionOfOne(byte)))
-      default: bytes.append(byte)
-      }
-    }
-    bytes.append(UInt8(ascii: "\""))
-  }
+  /// A JSON string with its quotes.
+  mutating func append(jsonString text: String) { JSONString.append(text, to: &bytes) }
 }

@@ -17,19 +17,21 @@ public struct CallRequest: Sendable {
   /// Reads a request body.
   /// - Throws: ``SecureChannelError/malformedCall``.
   public init(parsing body: UnsafeRawBufferPointer) throws(SecureChannelError) {
-    if let call = Self.fast(body) {
-      self = call
-    } else {
-      guard let message = WireJSON.decode(Message.self, from: body) else {
-        throw .malformedCall
-      }
-      var text = message.ct
-      self.init(
-        version: message.v, sid: message.sid, sequence: message.seq,
-        box: text.withUTF8 {
-          AEAD.sealedBox(base64URL: UnsafeRawBufferPointer($0), counter: message.seq)
-        })
+    var version: Int?
+    var sid: String?
+    var sequence: UInt64?
+    var ciphertext: FlatJSON.Value?
+    let isObject = FlatJSON.scan(body) { key, value in
+      if FlatJSON.isKey(key, "ct") { return FlatJSON.fill(&ciphertext, value) }
+      if FlatJSON.isKey(key, "seq") { return FlatJSON.fill(&sequence, FlatJSON.integer(value)) }
+      if FlatJSON.isKey(key, "sid") { return FlatJSON.fill(&sid, FlatJSON.text(value)) }
+      if FlatJSON.isKey(key, "v") { return FlatJSON.fill(&version, FlatJSON.integer(value)) }
+      return true
     }
+    guard isObject, let version, let sid, let sequence, let ciphertext,
+      let box = FlatJSON.withText(ciphertext, { AEAD.sealedBox(base64URL: $0, counter: sequence) })
+    else { throw .malformedCall }
+    self.init(version: version, sid: sid, sequence: sequence, box: box)
   }
 
   private init(version: Int, sid: String, sequence: UInt64, box: Data?) {
@@ -37,47 +39,6 @@ public struct CallRequest: Sendable {
     self.sid = sid
     self.sequence = sequence
     self.box = box
-  }
-
-  private struct Message: Decodable {
-    let v: Int
-    let sid: String
-    let seq: UInt64
-    let ct: String
-  }
-
-  /// The same for the plain form that every sender uses; nil leaves the text to the decoder.
-  private static func fast(_ body: UnsafeRawBufferPointer) -> CallRequest? {
-    var version: UInt64?
-    var sid: String?
-    var sequence: UInt64?
-    var ciphertext: UnsafeRawBufferPointer?
-    let isFlat = FlatJSON.scan(body) { key, value in
-      switch value {
-      case .string(let content):
-        if FlatJSON.isKey(key, "ct"), ciphertext == nil {
-          ciphertext = content
-          return true
-        }
-        guard FlatJSON.isKey(key, "sid"), sid == nil else { return false }
-        sid = String(decoding: content, as: UTF8.self)
-        return true
-      case .unsigned(let number):
-        if FlatJSON.isKey(key, "seq"), sequence == nil {
-          sequence = number
-          return true
-        }
-        guard FlatJSON.isKey(key, "v"), version == nil else { return false }
-        version = number
-        return true
-      case .slashEscaped, .boolean, .object:
-        return false
-      }
-    }
-    guard isFlat, let sid, let sequence, let ciphertext, let version, version <= 1000 else { return nil }
-    return CallRequest(
-      version: Int(version), sid: sid, sequence: sequence,
-      box: AEAD.sealedBox(base64URL: ciphertext, counter: sequence))
   }
 
   /// The body of a call.

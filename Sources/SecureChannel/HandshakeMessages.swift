@@ -21,11 +21,20 @@ public struct ClientHello: Hashable, Sendable {
   /// Reads a request body. Whether the key and the nonce are good is seen when the handshake is accepted.
   /// - Throws: ``SecureChannelError/invalidHandshake`` or ``SecureChannelError/unsupportedVersion``.
   public init(parsing body: UnsafeRawBufferPointer) throws(SecureChannelError) {
-    guard let message = WireJSON.decode(Message.self, from: body) else {
-      throw .invalidHandshake
+    var version: Int?
+    var agentAddress: String?
+    var encPub: String?
+    var nonce: String?
+    let isObject = FlatJSON.scan(body) { key, value in
+      if FlatJSON.isKey(key, "v") { return FlatJSON.fill(&version, FlatJSON.integer(value)) }
+      if FlatJSON.isKey(key, "agentAddress") { return FlatJSON.fill(&agentAddress, FlatJSON.text(value)) }
+      if FlatJSON.isKey(key, "encPub") { return FlatJSON.fill(&encPub, FlatJSON.text(value)) }
+      if FlatJSON.isKey(key, "nonce") { return FlatJSON.fill(&nonce, FlatJSON.text(value)) }
+      return true
     }
-    guard message.v == 1 else { throw .unsupportedVersion }
-    self.init(agentAddress: message.agentAddress, encPub: message.encPub, nonce: message.nonce)
+    guard isObject, let version, let agentAddress, let encPub, let nonce else { throw .invalidHandshake }
+    guard version == 1 else { throw .unsupportedVersion }
+    self.init(agentAddress: agentAddress, encPub: encPub, nonce: nonce)
   }
 
   /// The request body.
@@ -39,13 +48,6 @@ public struct ClientHello: Hashable, Sendable {
     writer.append(jsonString: nonce)
     writer.append(",\"v\":1}")
     return writer.bytes
-  }
-
-  private struct Message: Decodable {
-    let v: Int
-    let agentAddress: String
-    let encPub: String
-    let nonce: String
   }
 }
 
@@ -70,13 +72,24 @@ public struct ServerHello: Hashable, Sendable {
   /// Reads a response body.
   /// - Throws: ``SecureChannelError/invalidServerHello`` or ``SecureChannelError/unsupportedVersion``.
   public init(parsing body: UnsafeRawBufferPointer) throws(SecureChannelError) {
-    guard let message = WireJSON.decode(Message.self, from: body) else {
+    var version: Int?
+    var sid: String?
+    var encPub: String?
+    var expiresAt: Int64?
+    var signature: String?
+    let isObject = FlatJSON.scan(body) { key, value in
+      if FlatJSON.isKey(key, "v") { return FlatJSON.fill(&version, FlatJSON.integer(value)) }
+      if FlatJSON.isKey(key, "sid") { return FlatJSON.fill(&sid, FlatJSON.text(value)) }
+      if FlatJSON.isKey(key, "encPub") { return FlatJSON.fill(&encPub, FlatJSON.text(value)) }
+      if FlatJSON.isKey(key, "expiresAt") { return FlatJSON.fill(&expiresAt, FlatJSON.integer(value)) }
+      if FlatJSON.isKey(key, "signature") { return FlatJSON.fill(&signature, FlatJSON.text(value)) }
+      return true
+    }
+    guard isObject, let version, let sid, let encPub, let expiresAt, let signature else {
       throw .invalidServerHello
     }
-    guard message.v == 1 else { throw .unsupportedVersion }
-    self.init(
-      sid: message.sid, encPub: message.encPub, expiresAt: message.expiresAt,
-      signature: message.signature)
+    guard version == 1 else { throw .unsupportedVersion }
+    self.init(sid: sid, encPub: encPub, expiresAt: expiresAt, signature: signature)
   }
 
   /// The response body: keys in order.
@@ -91,13 +104,5 @@ public struct ServerHello: Hashable, Sendable {
     writer.append(jsonString: signature)
     writer.append(",\"v\":1}")
     return writer.bytes
-  }
-
-  private struct Message: Decodable {
-    let v: Int
-    let sid: String
-    let encPub: String
-    let expiresAt: Int64
-    let signature: String
   }
 }

@@ -27,24 +27,40 @@ public struct InnerRequest: Hashable, Sendable {
   /// The longest path, in bytes, its query included.
   static let pathLimit = 64 << 10
 
+  /// The longest text of all headers together, in bytes.
+  static let headersLimit = 64 << 10
+
   /// Reads what a call held.
   /// - Throws: ``SecureChannelError/malformedInnerRequest`` for anything that is no such request, for a body that
-  ///   is not base64url, and for a path that may not be asked for inside the channel.
+  ///   is not base64url, for headers that are too long, and for a path that may not be asked for inside the channel.
   init(parsing text: UnsafeRawBufferPointer) throws(SecureChannelError) {
-    if let request = Self.fast(text) {
-      self = request
-    } else {
-      guard let message = WireJSON.decode(Message.self, from: text) else { throw .malformedInnerRequest }
-      self.init(
-        method: message.method, path: message.path, authorization: message.authorization,
-        accept: message.accept, contentType: message.contentType, headers: message.headers)
-      if let encoded = message.body {
-        guard let decoded = Base64URL.decode(encoded) else { throw .malformedInnerRequest }
-        body = decoded
+    var method: String?
+    var path: String?
+    var authorization: String?
+    var accept: String?
+    var contentType: String?
+    var headers: [String: String]?
+    var body: [UInt8]?
+    let isObject = FlatJSON.scan(text) { key, value in
+      if FlatJSON.isKey(key, "method") { return FlatJSON.fill(&method, FlatJSON.text(value)) }
+      if FlatJSON.isKey(key, "path") { return FlatJSON.fill(&path, FlatJSON.text(value)) }
+      // The others may be missing, and null is that.
+      if FlatJSON.isNull(value) { return true }
+      if FlatJSON.isKey(key, "body") {
+        return FlatJSON.fill(&body, FlatJSON.withText(value) { Base64URL.decode($0) } ?? nil)
       }
+      if FlatJSON.isKey(key, "headers") { return FlatJSON.fill(&headers, Self.headers(value)) }
+      if FlatJSON.isKey(key, "authorization") { return FlatJSON.fill(&authorization, FlatJSON.text(value)) }
+      if FlatJSON.isKey(key, "accept") { return FlatJSON.fill(&accept, FlatJSON.text(value)) }
+      if FlatJSON.isKey(key, "contentType") { return FlatJSON.fill(&contentType, FlatJSON.text(value)) }
+      return true
     }
+    guard isObject, let method, let path else { throw .malformedInnerRequest }
+    self.init(
+      method: method, path: path, authorization: authorization, accept: accept, contentType: contentType,
+      headers: headers, body: body)
     guard isAllowed else { throw .malformedInnerRequest }
-    method = method.uppercased()
+    self.method = method.uppercased()
   }
 
   /// Whether this may be asked inside the channel: a plain method and path, and no second envelope.
@@ -57,85 +73,13 @@ public struct InnerRequest: Hashable, Sendable {
     return !RequestPath.leadsToChannel(path)
   }
 
-  private struct Message: Decodable {
-    let method: String
-    let path: String
-    let authorization: String?
-    let accept: String?
-    let contentType: String?
-    let headers: [String: String]?
-    let body: String?
-  }
-
-  /// The same for the plain form that every sender uses; nil leaves the text to the decoder.
-  private static func fast(_ text: UnsafeRawBufferPointer) -> InnerRequest? {
-    var request = InnerRequest(method: "", path: "")
-    var members = Members()
-    let isFlat = FlatJSON.scan(text) { key, value in
-      switch value {
-      case .string(let content) where FlatJSON.isKey(key, "body"):
-        request.body = Base64URL.decode(content)
-        return members.insert(.body).inserted && request.body != nil
-      case .object(let content) where FlatJSON.isKey(key, "headers"):
-        request.headers = headers(content)
-        return members.insert(.headers).inserted && request.headers != nil
-      default:
-        guard let text = FlatJSON.text(value), let member = Members(key), members.insert(member).inserted
-        else {
-          return false
-        }
-        switch member {
-        case .method: request.method = text
-        case .path: request.path = text
-        case .authorization: request.authorization = text
-        case .accept: request.accept = text
-        default: request.contentType = text
-        }
-        return true
-      }
-    }
-    return isFlat && members.isSuperset(of: [.method, .path]) ? request : nil
-  }
-
-  private static func headers(_ object: UnsafeRawBufferPointer) -> [String: String]? {
+  private static func headers(_ value: FlatJSON.Value) -> [String: String]? {
+    guard case .object(let text) = value, text.count <= headersLimit else { return nil }
     var headers: [String: String] = [:]
-    let isPlain = FlatJSON.scan(object) { key, value in
-      guard let text = FlatJSON.text(value) else { return false }
-      return headers.updateValue(text, forKey: String(decoding: key, as: UTF8.self)) == nil
+    let areTexts = FlatJSON.scan(text) { key, value in
+      FlatJSON.fill(&headers[String(decoding: key, as: UTF8.self)], FlatJSON.text(value))
     }
-    return isPlain ? headers : nil
-  }
-
-  /// The members of a request that were read already.
-  private struct Members: OptionSet {
-    let rawValue: UInt8
-
-    static let method = Members(rawValue: 1)
-    static let path = Members(rawValue: 2)
-    static let authorization = Members(rawValue: 4)
-    static let accept = Members(rawValue: 8)
-    static let contentType = Members(rawValue: 16)
-    static let headers = Members(rawValue: 32)
-    static let body = Members(rawValue: 64)
-
-    init(rawValue: UInt8) { self.rawValue = rawValue }
-
-    /// The member of that name whose value is a text.
-    init?(_ key: UnsafeRawBufferPointer) {
-      if FlatJSON.isKey(key, "method") {
-        self = .method
-      } else if FlatJSON.isKey(key, "path") {
-        self = .path
-      } else if FlatJSON.isKey(key, "authorization") {
-        self = .authorization
-      } else if FlatJSON.isKey(key, "accept") {
-        self = .accept
-      } else if FlatJSON.isKey(key, "contentType") {
-        self = .contentType
-      } else {
-        return nil
-      }
-    }
+    return areTexts ? headers : nil
   }
 
   /// What a call holds.

@@ -18,49 +18,22 @@ public struct InnerResponse: Hashable, Sendable {
   /// Reads what a frame held.
   /// - Throws: ``SecureChannelError/malformedFrame``.
   public init(parsing text: UnsafeRawBufferPointer) throws(SecureChannelError) {
-    if let response = Self.fast(text) {
-      self = response
-      return
-    }
-    guard let message = WireJSON.decode(Message.self, from: text), Self.statuses ~= message.status else {
-      throw .malformedFrame
-    }
-    self.init(status: message.status, contentType: message.contentType)
-    if let encoded = message.body {
-      guard let decoded = Base64URL.decode(encoded) else { throw .malformedFrame }
-      body = decoded
-    }
-  }
-
-  private struct Message: Decodable {
-    let status: Int
-    let contentType: String?
-    let body: String?
-  }
-
-  private static func fast(_ text: UnsafeRawBufferPointer) -> InnerResponse? {
     var status: Int?
     var contentType: String?
     var body: [UInt8]?
-    let isFlat = FlatJSON.scan(text) { key, value in
-      if FlatJSON.isKey(key, "status"), status == nil, case .unsigned(let number) = value,
-        let code = Int(exactly: number), statuses ~= code
-      {
-        status = code
-        return true
+    let isObject = FlatJSON.scan(text) { key, value in
+      if FlatJSON.isKey(key, "status") { return FlatJSON.fill(&status, FlatJSON.integer(value)) }
+      if FlatJSON.isKey(key, "contentType") {
+        return FlatJSON.isNull(value) || FlatJSON.fill(&contentType, FlatJSON.text(value))
       }
-      if FlatJSON.isKey(key, "contentType"), contentType == nil {
-        contentType = FlatJSON.text(value)
-        return contentType != nil
+      if FlatJSON.isKey(key, "body") {
+        return FlatJSON.isNull(value)
+          || FlatJSON.fill(&body, FlatJSON.withText(value) { Base64URL.decode($0) } ?? nil)
       }
-      if FlatJSON.isKey(key, "body"), body == nil, case .string(let content) = value {
-        body = Base64URL.decode(content)
-        return body != nil
-      }
-      return false
+      return true
     }
-    guard isFlat, let status else { return nil }
-    return InnerResponse(status: status, contentType: contentType, body: body)
+    guard isObject, let status, Self.statuses ~= status else { throw .malformedFrame }
+    self.init(status: status, contentType: contentType, body: body)
   }
 
   /// What a frame holds: keys in order.

@@ -11,59 +11,28 @@ struct ResponseFrame {
   /// - Throws: ``SecureChannelError/malformedFrame`` or ``SecureChannelError/decryptionFailed`` where the
   ///   ciphertext is not base64url or shorter than a tag.
   init(parsing text: UnsafeRawBufferPointer) throws(SecureChannelError) {
-    if let frame = Self.fast(text) {
-      self = frame
-      return
+    var sequence: UInt64?
+    var isLast: Bool?
+    var ciphertext: FlatJSON.Value?
+    let isObject = FlatJSON.scan(text) { key, value in
+      if FlatJSON.isKey(key, "ct") { return FlatJSON.fill(&ciphertext, value) }
+      if FlatJSON.isKey(key, "seq") { return FlatJSON.fill(&sequence, FlatJSON.integer(value)) }
+      if FlatJSON.isKey(key, "fin") {
+        return FlatJSON.isNull(value) || FlatJSON.fill(&isLast, FlatJSON.boolean(value))
+      }
+      return true
     }
-    guard let message = WireJSON.decode(Message.self, from: text) else {
-      throw .malformedFrame
-    }
-    var ciphertext = message.ct
-    let box = ciphertext.withUTF8 {
-      AEAD.sealedBox(base64URL: UnsafeRawBufferPointer($0), counter: message.seq)
-    }
+    guard isObject, let sequence, let ciphertext,
+      let box = FlatJSON.withText(ciphertext, { AEAD.sealedBox(base64URL: $0, counter: sequence) })
+    else { throw .malformedFrame }
     guard let box else { throw .decryptionFailed }
-    self.init(sequence: message.seq, isLast: message.fin ?? false, box: box)
+    self.init(sequence: sequence, isLast: isLast ?? false, box: box)
   }
 
   private init(sequence: UInt64, isLast: Bool, box: Data) {
     self.sequence = sequence
     self.isLast = isLast
     self.box = box
-  }
-
-  private struct Message: Decodable {
-    let seq: UInt64
-    let ct: String
-    let fin: Bool?
-  }
-
-  private static func fast(_ text: UnsafeRawBufferPointer) -> ResponseFrame? {
-    var sequence: UInt64?
-    var ciphertext: UnsafeRawBufferPointer?
-    var isLast: Bool?
-    let isFlat = FlatJSON.scan(text) { key, value in
-      switch value {
-      case .string(let content):
-        guard FlatJSON.isKey(key, "ct"), ciphertext == nil else { return false }
-        ciphertext = content
-        return true
-      case .unsigned(let number):
-        guard FlatJSON.isKey(key, "seq"), sequence == nil else { return false }
-        sequence = number
-        return true
-      case .boolean(let flag):
-        guard FlatJSON.isKey(key, "fin"), isLast == nil else { return false }
-        isLast = flag
-        return true
-      case .slashEscaped, .object:
-        return false
-      }
-    }
-    guard isFlat, let sequence, let ciphertext,
-      let box = AEAD.sealedBox(base64URL: ciphertext, counter: sequence)
-    else { return nil }
-    return ResponseFrame(sequence: sequence, isLast: isLast ?? false, box: box)
   }
 
   /// Appends a frame to `writer`: keys in order, `fin` only where it is true.

@@ -22,7 +22,7 @@ public struct SessionID: Hashable, Sendable {
 
   /// Reads base64url.
   public init?(_ text: String) {
-    guard let bytes = Base64URL.decode(text) else { return nil }
+    guard text.utf8.count <= 24, let bytes = Base64URL.decode(text) else { return nil }
     self.init(bytes: bytes)
   }
 

@@ -69,6 +69,19 @@ struct CallRequestTests {
     }
   }
 
+  @Test("a long member that nobody knows is stepped over, in a call or in what only looks like one")
+  func long() throws {
+    let call = try CallRequest(Self.call.with("x", LongJSON.text).bytes)
+    #expect(try call.box == CallRequest(Self.call.bytes).box && call.sequence == 1)
+    for text in [LongJSON.text + "]", "[" + LongJSON.text, String(LongJSON.text.dropLast(3))] {
+      #expect(throws: SecureChannelError.malformedCall) { try CallRequest(Self.call.with("x", text).bytes) }
+    }
+    for key in ["ct", "seq", "sid", "v"] {
+      let text = Self.call.with(key, LongJSON.text).bytes
+      #expect(throws: SecureChannelError.malformedCall) { try CallRequest(text) }
+    }
+  }
+
   private struct Reading: Decodable, Equatable {
     let v: Int
     let sid: String
@@ -93,12 +106,15 @@ struct CallRequestTests {
           Bool.random(using: &generator) ? call.with(key, value) : call.with(key, value).shuffled(&generator)
       }
       var text = call.bytes
-      if Int.random(in: 0..<4, using: &generator) == 0 {
+      let isBent = Int.random(in: 0..<4, using: &generator) == 0
+      if isBent {
         text[Int.random(in: text.indices, using: &generator)] = UInt8.random(
           in: 0x20..<0x7f, using: &generator)
       }
       let expected = try? JSONDecoder().decode(Reading.self, from: Data(text))
       let call2 = try? CallRequest(text)
+      // Foundation does not look at everything in members that nobody asks for.
+      if isBent, call2 == nil { continue }
       #expect(
         call2?.sid == expected?.sid && call2?.sequence == expected?.seq,
         "\(String(decoding: text, as: UTF8.self))")

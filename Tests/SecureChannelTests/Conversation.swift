@@ -127,6 +127,14 @@ struct RawJSON {
   }
 }
 
+/// A value of JSON that is longer than any message needs, of everything that JSON has.
+enum LongJSON {
+  static let text =
+    "["
+    + Array(repeating: #"{"a":[0,-1.5e3,null,{}],"é\n":"\"é\ud800"},[[]]"#, count: 4000)
+    .joined(separator: ",") + "]"
+}
+
 /// Texts that no message is.
 enum Garbage {
   static let texts: [[UInt8]] = {

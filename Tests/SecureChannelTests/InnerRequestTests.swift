@@ -127,6 +127,30 @@ struct InnerRequestTests {
     #expect(throws: SecureChannelError.malformedInnerRequest) { try Self.request(path: slashes) }
   }
 
+  @Test("headers may have 65,536 bytes together")
+  func longHeaders() throws {
+    func request(_ count: Int) throws -> InnerRequest {
+      let value = String(repeating: "a", count: count - #"{"A":""}"#.utf8.count)
+      return try InnerRequest(Self.request.with("headers", #"{"A":"\#(value)"}"#).bytes)
+    }
+    #expect(try request(65_536).headers?["A"]?.utf8.count == 65_528)
+    #expect(throws: SecureChannelError.malformedInnerRequest) { try request(65_537) }
+    let many = (0..<10_000).map { "\"\($0)\":\"\"" }.joined(separator: ",")
+    #expect(throws: SecureChannelError.malformedInnerRequest) {
+      try InnerRequest(Self.request.with("headers", "{\(many)}").bytes)
+    }
+  }
+
+  @Test("a long request is read like a short one, whatever stands beside its body")
+  func long() throws {
+    let body = String(repeating: "AAAA", count: 50_000)
+    let long = try InnerRequest(
+      Self.request.with("body", "\"\(body)\"").with("contentType", #""a/b; c=\"é\u00e9\"""#)
+        .with("x", LongJSON.text).bytes)
+    #expect(long.body == [UInt8](repeating: 0, count: 150_000) && long.contentType == "a/b; c=\"éé\"")
+    #expect(long.headers == ["X-Custom": "v"] && long.authorization == "Bearer k")
+  }
+
   @Test("a method is letters, in any case", arguments: ["get", "Get", "GET"])
   func method(text: String) throws {
     #expect(try InnerRequest(Self.request.with("method", "\"\(text)\"").bytes).method == "GET")
@@ -217,11 +241,8 @@ struct InnerRequestTests {
   func bytes(seed: UInt64) throws {
     var generator = SeededGenerator(seed)
     var request = Self.random(&generator)
-    // Escapes differ in \b and \f alone, and Foundation sorts keys in another order when they are not ASCII.
+    // Foundation sorts keys in another order when they are not ASCII.
     request.headers = request.headers.map { _ in ["A": "b", "C": "d/e"] }
-    request.authorization = request.authorization.map { $0.filter { $0 != "\u{8}" && $0 != "\u{c}" } }
-    request.accept = nil
-    request.contentType = nil
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     #expect(try Array(encoder.encode(Mirrored(request))) == request.encoded())

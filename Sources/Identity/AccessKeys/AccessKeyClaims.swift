@@ -37,28 +37,11 @@ public struct AccessKeyClaims: Hashable, Sendable {
     text += ",\"iat\":\(issuedAt),\"iss\":\"\(issuer.checksummed)\"".utf8
     if let label, !label.isEmpty {
       text += ",\"lbl\":".utf8
-      Self.append(label, to: &text)
+      JSONString.append(label, escapingSlashes: true, to: &text)
     }
     text += ",\"nonce\":".utf8
-    Self.append(nonce, to: &text)
+    JSONString.append(nonce, escapingSlashes: true, to: &text)
     text.append(UInt8(ascii: "}"))
     return text
-  }
-
-  private static func append(_ string: String, to text: inout [UInt8]) {
-    text.append(UInt8(ascii: "\""))
-    for byte in string.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text += [UInt8(ascii: "\\"), byte]
-      case 0x08: text += "\\b".utf8
-      case 0x09: text += "\\t".utf8
-      case 0x0a: text += "\\n".utf8
-      case 0x0c: text += "\\f".utf8
-      case 0x0d: text += "\\r".utf8
-      case ..<0x20: text += "\\u00".utf8 + Hex.encode(CollectionOfOne(byte))
-      default: text.append(byte)
-      }
-    }
-    text.append(UInt8(ascii: "\""))
   }
 }

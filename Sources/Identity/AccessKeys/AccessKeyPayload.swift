@@ -127,7 +127,9 @@ private struct CanonicalReader {
       switch byte {
       case UInt8(ascii: "\""): return String(validating: content, as: UTF8.self)
       case UInt8(ascii: "\\"):
-        guard position < text.count, let meant = Self.unescaped(text[position]) else { return nil }
+        guard position < text.count, let meant = JSONString.character(escapedAs: text[position]) else {
+          return nil
+        }
         content.append(meant)
         position += 1
       case ..<0x20: return nil
@@ -135,17 +137,5 @@ private struct CanonicalReader {
       }
     }
     return nil
-  }
-
-  private static func unescaped(_ letter: UInt8) -> UInt8? {
-    switch letter {
-    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): letter
-    case UInt8(ascii: "b"): 0x08
-    case UInt8(ascii: "f"): 0x0c
-    case UInt8(ascii: "n"): 0x0a
-    case UInt8(ascii: "r"): 0x0d
-    case UInt8(ascii: "t"): 0x09
-    default: nil
-    }
   }
 }

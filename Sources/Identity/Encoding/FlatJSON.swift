@@ -2,42 +2,38 @@
   import Glibc
 #endif
 
-/// A fast look at the one shape of JSON that the hot messages have: an object whose values are ASCII strings
-/// without escapes other than `\/`, whole numbers, booleans, or objects to be looked at in the same way.
+/// Reads the members of one JSON object (RFC 8259) where they lie: nothing is copied that nobody asks for, and
+/// what a member nests is stepped over, however much it is, without memory.
 ///
-/// It is no JSON parser. Whatever is not exactly of that shape is left to Foundation's: the scan answers false,
-/// and the caller decodes the text the ordinary way. Duplicate keys are the caller's to notice.
+/// The whole text is checked: numbers, escapes, UTF-8, and that nothing nests deeper than ``depthLimit``. Members
+/// that nobody knows, and keys that come twice, are the caller's to pass over.
 package enum FlatJSON {
   package enum Value {
     /// The text between the quotes: ASCII from 0x20 on, without quotes and backslashes.
     case string(UnsafeRawBufferPointer)
-    /// The same with `\/` for every slash, as some encoders write it.
-    /// ``FlatJSON/text(_:)`` reads it.
-    case slashEscaped(UnsafeRawBufferPointer)
+    /// The text between the quotes of any other string, with its escapes. ``FlatJSON/text(_:)`` reads it.
+    case escaped(UnsafeRawBufferPointer)
     /// A whole number without sign, fraction or exponent.
     case unsigned(UInt64)
+    /// The text of any other number. ``FlatJSON/integer(_:)`` reads it.
+    case number(UnsafeRawBufferPointer)
     case boolean(Bool)
     /// The text of an object, with its braces.
     case object(UnsafeRawBufferPointer)
+    case array
+    case null
   }
 
-  /// The text of a string value.
-  package static func text(_ value: Value) -> String? {
-    switch value {
-    case .string(let content): String(decoding: content, as: UTF8.self)
-    case .slashEscaped(let content):
-      String(decoding: content.lazy.filter { $0 != UInt8(ascii: "\\") }, as: UTF8.self)
-    case .unsigned, .boolean, .object: nil
-    }
-  }
+  /// The most levels that a text may nest, the object itself included.
+  package static let depthLimit = 256
 
   /// Hands each member of the object to `member`, which answers whether it can go on.
-  /// - Returns: Whether the whole text was one such object and every member was taken.
+  /// - Returns: Whether the whole text was one object and every member was taken.
   @inline(__always)
   package static func scan(
     _ text: UnsafeRawBufferPointer, _ member: (_ key: UnsafeRawBufferPointer, _ value: Value) -> Bool
   ) -> Bool {
-    var cursor = Cursor(text: text)
+    var cursor = JSONCursor(text: text)
     cursor.skipSpace()
     guard cursor.take(UInt8(ascii: "{")) else { return false }
     cursor.skipSpace()
@@ -48,7 +44,7 @@ package enum FlatJSON {
       cursor.skipSpace()
       guard cursor.take(UInt8(ascii: ":")) else { return false }
       cursor.skipSpace()
-      guard let value = cursor.value(), member(key, value) else { return false }
+      guard let value = cursor.value(), withText(key, { member($0, value) }) == true else { return false }
       cursor.skipSpace()
       if cursor.take(UInt8(ascii: ",")) { continue }
       return cursor.take(UInt8(ascii: "}")) && cursor.isAtEndAfterSpace()
@@ -61,141 +57,58 @@ package enum FlatJSON {
     key.count == name.utf8CodeUnitCount && memcmp(key.baseAddress!, name.utf8Start, key.count) == 0
   }
 
-  private struct Cursor {
-    let text: UnsafeRawBufferPointer
-    var position = 0
+  /// Fills `place` unless a member of that name did before.
+  /// - Returns: Whether the place has a value: whether this was what is expected of such a member.
+  @inline(__always)
+  package static func fill<Wanted>(_ place: inout Wanted?, _ value: @autoclosure () -> Wanted?) -> Bool {
+    if place == nil { place = value() }
+    return place != nil
+  }
 
-    mutating func skipSpace() {
-      while position < text.count {
-        switch text[position] {
-        case 0x20, 0x09, 0x0a, 0x0d: position += 1
-        default: return
-        }
-      }
+  /// Whether the value says that there is none.
+  package static func isNull(_ value: Value) -> Bool {
+    if case .null = value { true } else { false }
+  }
+
+  /// The value of a boolean; nil for every other value.
+  package static func boolean(_ value: Value) -> Bool? {
+    if case .boolean(let truth) = value { truth } else { nil }
+  }
+
+  /// The text of a string, or nil for another value and for escapes that are half a character.
+  package static func text(_ value: Value) -> String? {
+    withText(value) { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// Lends the UTF-8 of a string to `body`, copied only where it has escapes; nil for another value and for escapes
+  /// that are half a character.
+  @inline(__always)
+  package static func withText<R>(_ value: Value, _ body: (UnsafeRawBufferPointer) -> R) -> R? {
+    switch value {
+    case .string(let content): body(content)
+    case .escaped(let content): withUnescaped(content, body)
+    case .unsigned, .number, .boolean, .object, .array, .null: nil
     }
+  }
 
-    mutating func take(_ character: UInt8) -> Bool {
-      guard position < text.count, text[position] == character else { return false }
-      position += 1
-      return true
+  /// The value of a number that is whole and fits, however it is written; nil for every other value.
+  package static func integer<Integer: FixedWidthInteger>(
+    _ value: Value, as type: Integer.Type = Integer.self
+  ) -> Integer? {
+    switch value {
+    case .unsigned(let number): Integer(exactly: number)
+    case .number(let text): JSONNumber.integer(text)
+    case .string, .escaped, .boolean, .object, .array, .null: nil
     }
+  }
 
-    mutating func isAtEndAfterSpace() -> Bool {
-      skipSpace()
-      return position == text.count
-    }
-
-    /// The content of a string without escapes.
-    mutating func string() -> UnsafeRawBufferPointer? {
-      guard case .string(let content)? = quoted() else { return nil }
-      return content
-    }
-
-    mutating func quoted() -> Value? {
-      guard take(UInt8(ascii: "\"")), position < text.count, let base = text.baseAddress else { return nil }
-      guard let quote = memchr(base + position, Int32(UInt8(ascii: "\"")), text.count - position) else {
-        return nil
-      }
-      let end = UnsafeRawPointer(quote) - base
-      let content = UnsafeRawBufferPointer(rebasing: text[position..<end])
-      position = end + 1
-      if Self.isPlain(content) { return .string(content) }
-      return Self.escapesOnlySlashes(content) ? .slashEscaped(content) : nil
-    }
-
-    static func escapesOnlySlashes(_ content: UnsafeRawBufferPointer) -> Bool {
-      var index = 0
-      while index < content.count {
-        let byte = content[index]
-        guard byte >= 0x20, byte < 0x80 else { return false }
-        if byte == UInt8(ascii: "\\") {
-          guard index + 1 < content.count, content[index + 1] == UInt8(ascii: "/") else { return false }
-          index += 1
-        }
-        index += 1
-      }
-      return true
-    }
-
-    /// The text of an object up to the brace that closes it. What is inside is looked at later.
-    mutating func object() -> Value? {
-      let start = position
-      var depth = 0
-      while position < text.count {
-        switch text[position] {
-        case UInt8(ascii: "{"): depth += 1
-        case UInt8(ascii: "}"): depth -= 1
-        case UInt8(ascii: "\""):
-          guard quoted() != nil else { return nil }
-          continue
-        default: break
-        }
-        position += 1
-        if depth == 0 { return .object(UnsafeRawBufferPointer(rebasing: text[start..<position])) }
-      }
-      return nil
-    }
-
-    /// Whether every byte is ASCII from 0x20 on and none is a backslash; 32 at a time.
-    static func isPlain(_ content: UnsafeRawBufferPointer) -> Bool {
-      typealias Words = SIMD4<UInt64>
-      let ones = Words(repeating: 0x0101_0101_0101_0101)
-      let spaces = Words(repeating: 0x2020_2020_2020_2020)
-      let backslashes = Words(repeating: 0x5c5c_5c5c_5c5c_5c5c)
-      var index = 0
-      // The top bit of a byte says that it, or one before it, is none of those.
-      var suspects = Words.zero
-      while index + 32 <= content.count {
-        let words = content.loadUnaligned(fromByteOffset: index, as: Words.self)
-        let differences = words ^ backslashes
-        suspects |= words | ((words &- spaces) & ~words) | ((differences &- ones) & ~differences)
-        index += 32
-      }
-      let suspect = suspects[0] | suspects[1] | suspects[2] | suspects[3]
-      guard suspect & 0x8080_8080_8080_8080 == 0 else { return false }
-      while index < content.count {
-        let byte = content[index]
-        guard byte >= 0x20, byte < 0x80, byte != 0x5c else { return false }
-        index += 1
-      }
-      return true
-    }
-
-    mutating func value() -> Value? {
-      guard position < text.count else { return nil }
-      switch text[position] {
-      case UInt8(ascii: "\""): return quoted()
-      case UInt8(ascii: "{"): return object()
-      case UInt8(ascii: "t"): return word("true") ? .boolean(true) : nil
-      case UInt8(ascii: "f"): return word("false") ? .boolean(false) : nil
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): return number()
-      default: return nil
-      }
-    }
-
-    private mutating func word(_ word: StaticString) -> Bool {
-      let count = word.utf8CodeUnitCount
-      guard position + count <= text.count, memcmp(text.baseAddress! + position, word.utf8Start, count) == 0
-      else { return false }
-      position += count
-      return true
-    }
-
-    private mutating func number() -> Value? {
-      let start = position
-      var value: UInt64 = 0
-      while position < text.count, case let digit = text[position] &- UInt8(ascii: "0"), digit < 10 {
-        let (tens, overflowed) = value.multipliedReportingOverflow(by: 10)
-        let (sum, carried) = tens.addingReportingOverflow(UInt64(digit))
-        guard !overflowed, !carried else { return nil }
-        value = sum
-        position += 1
-      }
-      let hasLeadingZero = text[start] == UInt8(ascii: "0") && position - start > 1
-      guard !hasLeadingZero, position < text.count else { return nil }
-      switch text[position] {
-      case UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"): return nil
-      default: return .unsigned(value)
+  @inline(never)
+  private static func withUnescaped<R>(
+    _ content: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> R
+  ) -> R? {
+    withUnsafeTemporaryAllocation(byteCount: content.count, alignment: 1) { buffer in
+      JSONString.unescape(content, to: buffer).map {
+        body(UnsafeRawBufferPointer(rebasing: buffer[..<$0]))
       }
     }
   }
