@@ -50,10 +50,21 @@ public enum AccessKeyMint {
 
   static func mint(_ claims: AccessKeyClaims, by signer: SigningKey) -> MintedAccessKey {
     let payload = claims.encoded()
-    let signature = signer.sign(payload, in: .access)
-    var text = Array("\(prefix).".utf8) + payload.withUnsafeBytes { Base64URL.encode($0) }
-    text.append(UInt8(ascii: "."))
-    text += Hex.encode(signature.bytes)
-    return MintedAccessKey(claims: claims, token: SecretBytes(taking: &text))
+    let signature = signer.secretSignature(of: payload, in: .access)
+    return MintedAccessKey(claims: claims, token: token(payload: payload, signature: signature))
+  }
+
+  /// The text of a key, written once, into the memory in which it stays.
+  private static func token(payload: [UInt8], signature: borrowing SecretBytes) -> SecretBytes {
+    let start = Array("\(prefix).".utf8)
+    let dot = start.count + Base64URL.encodedCount(payload.count)
+    return SecretBytes(count: dot + 1 + 2 * signature.count) { text in
+      text.copyBytes(from: start)
+      payload.withUnsafeBytes { Base64URL.encode($0, to: text.baseAddress! + start.count) }
+      text[dot] = UInt8(ascii: ".")
+      signature.withUnsafeBytes {
+        Hex.encode($0, to: UnsafeMutableRawBufferPointer(rebasing: text[(dot + 1)...]))
+      }
+    }
   }
 }

@@ -5,14 +5,19 @@ public enum Hex {
   /// The lowercase digits of `bytes`, as ASCII.
   public static func encode(_ bytes: some Collection<UInt8>) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: bytes.count * 2) { buffer, initialized in
-      let table = digits.utf8Start
-      var index = 0
-      for byte in bytes {
-        buffer[index] = table[Int(byte >> 4)]
-        buffer[index + 1] = table[Int(byte & 15)]
-        index += 2
-      }
-      initialized = index
+      encode(bytes, to: UnsafeMutableRawBufferPointer(buffer))
+      initialized = bytes.count * 2
+    }
+  }
+
+  /// Writes the lowercase digits of `bytes` to `output`, which must have room for two for each.
+  static func encode(_ bytes: some Collection<UInt8>, to output: UnsafeMutableRawBufferPointer) {
+    let table = digits.utf8Start
+    var index = 0
+    for byte in bytes {
+      output[index] = table[Int(byte >> 4)]
+      output[index + 1] = table[Int(byte & 15)]
+      index += 2
     }
   }
 

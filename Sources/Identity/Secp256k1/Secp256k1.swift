@@ -33,18 +33,19 @@ enum Secp256k1 {
     return address(of: &key)
   }
 
-  /// Signs a 32-byte digest deterministically (RFC 6979): r ‖ s ‖ v, with low s.
-  static func sign(digest: [UInt8], scalar: UnsafeRawBufferPointer) -> [UInt8] {
-    precondition(digest.count == 32)
+  /// Signs a 32-byte digest deterministically (RFC 6979) and writes r ‖ s ‖ v, with low s, to `output`.
+  static func sign(
+    digest: [UInt8], scalar: UnsafeRawBufferPointer, to output: UnsafeMutableRawBufferPointer
+  ) {
+    precondition(digest.count == 32 && output.count == RecoverableSignature.byteCount)
     var signature = secp256k1_ecdsa_recoverable_signature()
     let isSigned = secp256k1_ecdsa_sign_recoverable(
       context, &signature, digest, scalar.baseAddress!.assumingMemoryBound(to: UInt8.self), nil, nil)
     precondition(isSigned == 1, "the scalar was checked before")
-    var bytes = [UInt8](repeating: 0, count: 65)
     var recoveryID: Int32 = 0
-    secp256k1_ecdsa_recoverable_signature_serialize_compact(context, &bytes, &recoveryID, &signature)
-    bytes[64] = UInt8(27 + recoveryID)
-    return bytes
+    secp256k1_ecdsa_recoverable_signature_serialize_compact(
+      context, output.baseAddress!.assumingMemoryBound(to: UInt8.self), &recoveryID, &signature)
+    output[64] = UInt8(27 + recoveryID)
   }
 
   /// The address whose key made `signature` over the digest, or nil when no key can have made it.

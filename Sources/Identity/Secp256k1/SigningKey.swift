@@ -20,10 +20,23 @@ public final class SigningKey: Sendable {
 
   /// Signs `payload` for `domain`, deterministically (RFC 6979, low s).
   public func sign(_ payload: UnsafeRawBufferPointer, in domain: SigningDomain) -> RecoverableSignature {
-    let digest = domain.digest(of: payload)
-    return scalar.withUnsafeBytes {
-      RecoverableSignature(signed: Secp256k1.sign(digest: digest, scalar: $0))
+    var bytes = [UInt8](repeating: 0, count: RecoverableSignature.byteCount)
+    bytes.withUnsafeMutableBytes { sign(payload, in: domain, to: $0) }
+    return RecoverableSignature(signed: bytes)
+  }
+
+  /// Signs as ``sign(_:in:)-(UnsafeRawBufferPointer,_)`` does, for where the signature is to stay a secret.
+  func secretSignature(of payload: [UInt8], in domain: SigningDomain) -> SecretBytes {
+    SecretBytes(count: RecoverableSignature.byteCount) { output in
+      payload.withUnsafeBytes { sign($0, in: domain, to: output) }
     }
+  }
+
+  private func sign(
+    _ payload: UnsafeRawBufferPointer, in domain: SigningDomain, to output: UnsafeMutableRawBufferPointer
+  ) {
+    let digest = domain.digest(of: payload)
+    scalar.withUnsafeBytes { Secp256k1.sign(digest: digest, scalar: $0, to: output) }
   }
 
   /// Signs `payload` for `domain`, deterministically (RFC 6979, low s).
