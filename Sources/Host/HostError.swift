@@ -8,6 +8,8 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
   case unfinishedInitialisation
   /// The making of a host was interrupted, and its keys are to rest elsewhere than is asked for now.
   case unfinishedElsewhere(keyStore: String)
+  /// Another process is making a host in this folder.
+  case initialisationRunning
   /// Keys or databases without settings: what is left of a host.
   case leftovers(path: String)
   /// `host.json` cannot be read as what it is.
@@ -26,6 +28,8 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
   case addressInUse(String)
   /// The TCP address cannot be listened on.
   case addressUnusable(String, reason: String)
+  /// A service runs on the same data.
+  case dataInUse(folder: String)
   /// A service of this host listens on the control socket.
   case alreadyRunning(socket: String)
   /// The control socket's folder can be entered by others.
@@ -44,10 +48,12 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
       "The making of this host was interrupted; run 'osaurus-host init' again to finish it."
     case .unfinishedElsewhere(let keyStore):
       "The making of this host was interrupted; finish it with 'osaurus-host init --keystore \(keyStore)'."
+    case .initialisationRunning:
+      "Another 'osaurus-host init' is at work here; wait until it has ended. Nothing was changed."
     case .leftovers(let path):
       """
-      There is no host.json, but \(path) is left of a host; put its host.json back, or move that file away to \
-      start anew. Nothing was changed.
+      There is no host.json, but \(path) is left of a host; put its host.json back, or choose another OSAURUS_HOME \
+      for a new host. Nothing was changed.
       """
     case .malformedSettings(let path, let reason):
       "\(path) cannot be used: \(reason). Mend it by hand; nothing was changed."
@@ -69,6 +75,11 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
       """
       Cannot listen on \(address) (\(reason)); choose an address of this machine with '--bind' and a port with \
       '--port'.
+      """
+    case .dataInUse(let folder):
+      """
+      A service runs on the data in \(folder) already; see 'osaurus-host status', or stop it before you start \
+      another one.
       """
     case .alreadyRunning(let socket):
       "The service is running already (it holds \(socket)); see 'osaurus-host status'."

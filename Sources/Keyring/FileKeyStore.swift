@@ -19,48 +19,42 @@ public struct FileKeyStore: KeyStore {
   public init(file: URL) { self.file = file }
 
   public func store(_ secret: borrowing SecretBytes, as item: KeyItem) throws(KeyringError) {
-    let text = secret.withUnsafeBytes { bytes in Data(bytes).base64EncodedString() }
-    try change { $0[item.name] = text }
+    try secret.withUnsafeBytes { bytes throws(KeyringError) in
+      try change { $0.text(replacing: item.name, with: bytes) }
+    }
   }
 
   public func load(_ item: KeyItem) throws(KeyringError) -> SecretBytes? {
-    guard let text = try items()[item.name] else { return nil }
-    guard let data = Data(base64Encoded: text) else { throw .malformed(path: file.path) }
-    var bytes = [UInt8](data)
-    return SecretBytes(taking: &bytes)
+    guard let content = try content(), content.names.contains(item.name) else { return nil }
+    guard let secret = content.secret(named: item.name) else { throw .malformed(path: file.path) }
+    return secret
   }
 
   public func remove(_ item: KeyItem) throws(KeyringError) {
-    try change { $0[item.name] = nil }
+    try change { $0.names.contains(item.name) ? $0.text(replacing: item.name, with: nil) : nil }
   }
 
-  private struct Content: Codable {
-    var version = 1
-    var items: [String: String] = [:]
+  /// Whether something is kept under a name, which is not decoded.
+  public func contains(_ item: KeyItem) throws(KeyringError) -> Bool {
+    try content()?.names.contains(item.name) ?? false
   }
 
-  private func items() throws(KeyringError) -> [String: String] {
-    guard var bytes = try PrivateFile.read(file, limit: Self.limit) else { return [:] }
-    defer { wipe(&bytes) }
-    guard let content = try? JSONDecoder().decode(Content.self, from: Data(bytes)), content.version == 1
-    else {
-      throw .malformed(path: file.path)
-    }
-    return content.items
+  private func content() throws(KeyringError) -> KeyFileContent? {
+    guard var bytes = try PrivateFile.read(file, limit: Self.limit) else { return nil }
+    guard let content = KeyFileContent(taking: &bytes) else { throw .malformed(path: file.path) }
+    return content
   }
 
-  /// Reads, changes and replaces the file while no other process does.
-  private func change(_ body: (inout [String: String]) -> Void) throws(KeyringError) {
+  /// Reads the file and replaces it by what `body` makes of it, if anything, while no other process does.
+  private func change(_ body: (KeyFileContent) -> [UInt8]?) throws(KeyringError) {
     try PrivateFile.makeFolder(file.deletingLastPathComponent())
     let lock = try FileLock(waitingFor: file.appendingPathExtension("lock"))
     defer { withExtendedLifetime(lock) {} }
-    var content = Content(items: try items())
-    body(&content.items)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    guard let encoded = try? encoder.encode(content) else { throw .malformed(path: file.path) }
-    var bytes = [UInt8](encoded)
+    guard var bytes = body(try content() ?? KeyFileContent()) else { return }
     defer { wipe(&bytes) }
+    guard bytes.count <= Self.limit else {
+      throw .file(path: file.path, reason: "would be larger than \(Self.limit) bytes")
+    }
     try PrivateFile.replace(file, with: bytes)
   }
 }

@@ -4,7 +4,8 @@ public import Foundation
   import Glibc
 #endif
 
-/// A lock that the kernel gives to one process at a time and takes back when that process ends.
+/// A lock that the kernel gives to one holder at a time, be it in this process or in another, and takes back when the
+/// process ends. The file stays; it says nothing.
 public final class FileLock: Sendable {
   private let descriptor: Int32
 
@@ -19,11 +20,29 @@ public final class FileLock: Sendable {
     }
   }
 
-  /// Takes the lock on a file if it is free; nil when another process holds it.
+  /// Takes the lock on a file if it is free; nil when somebody else holds it.
   /// - Throws: ``KeyringError/file(path:reason:)``.
   public init?(tryFor file: URL) throws(KeyringError) {
     descriptor = try Self.open(file)
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return nil }
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      switch errno {
+      case EINTR: continue
+      case EWOULDBLOCK: return nil
+      default: throw PrivateFile.failure(file.path)
+      }
+    }
+  }
+
+  /// Waits for the lock on a file without keeping a thread waiting; nil when somebody else still holds it after
+  /// `patience`.
+  /// - Throws: ``KeyringError/file(path:reason:)``, or `CancellationError`.
+  public static func waiting(for file: URL, patience: Duration) async throws -> FileLock? {
+    let deadline = ContinuousClock.now + patience
+    while true {
+      if let lock = try FileLock(tryFor: file) { return lock }
+      guard ContinuousClock.now < deadline else { return nil }
+      try await Task.sleep(for: .milliseconds(20))
+    }
   }
 
   deinit { close(descriptor) }

@@ -23,8 +23,12 @@ public struct HostFolders: Hashable, Sendable {
   public var peersFile: URL { configuration.appending(path: "peers.json") }
   /// The owner's way in.
   public var controlSocket: URL { runtime.appending(path: "control.sock") }
-  /// Held by the process that listens on ``controlSocket``.
-  public var controlLock: URL { runtime.appending(path: "control.lock") }
+  /// Held by whoever makes a host, from the first look to the last step.
+  public var initialisationLock: URL { configuration.appending(path: "init.lock") }
+  /// Held by the one service that runs on this data, for as long as it runs, wherever its sockets are.
+  public var serviceLock: URL { data.appending(path: "service.lock") }
+  /// Held by whoever makes or migrates a database.
+  public var databaseLock: URL { data.appending(path: "databases.lock") }
   /// The managed model runtime and its model.
   public var modelRuntime: URL { data.appending(path: "runtime") }
 

@@ -46,12 +46,32 @@ public enum PrivateFile {
   /// A path as a shell reads it back.
   private static func quoted(_ path: String) -> String { "'\(path.replacing("'", with: "'\\''"))'" }
 
-  /// Makes an empty file 0600 where there is none.
+  /// Makes an empty file 0600 where there is none. One that is there is not opened: closing it again would take the
+  /// locks away that SQLite holds on it for this process.
   /// - Throws: ``KeyringError/file(path:reason:)``, also for a symbolic link.
   public static func createIfMissing(_ file: URL) throws(KeyringError) {
-    let descriptor = open(file.path, O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw failure(file.path) }
-    close(descriptor)
+    let descriptor = open(file.path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+    guard descriptor < 0 else {
+      close(descriptor)
+      return
+    }
+    guard errno == EEXIST else { throw failure(file.path) }
+    _ = try isThere(file)
+  }
+
+  /// Whether there is a plain file, which is not opened.
+  /// - Throws: ``KeyringError/file(path:reason:)`` for anything else in its place, a symbolic link among them.
+  public static func isThere(_ file: URL) throws(KeyringError) -> Bool {
+    var status = stat()
+    guard lstat(file.path, &status) == 0 else {
+      if errno == ENOENT { return false }
+      throw failure(file.path)
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return true
+    case S_IFLNK: throw .file(path: file.path, reason: "is a symbolic link")
+    default: throw .file(path: file.path, reason: "is not a plain file")
+    }
   }
 
   /// Reads a whole file of at most `limit` bytes; nil where there is none.

@@ -61,6 +61,11 @@ struct FileKeyStoreTests {
     arguments: [
       "", "{", "[]", "null", "{\"version\":2}", "{\"items\":{},\"version\":2}", "{\"items\":{}}",
       "{\"items\":[],\"version\":1}", "{\"items\":{\"data-key\":7},\"version\":1}", "\u{0}",
+      "{\"items\":{},\"version\":1", "{\"items\":{},\"version\":1}}", "{\"items\":{},\"version\":10}",
+      "{\"items\":{},\"version\":1,}", "{\"items\":{},\"items\":{},\"version\":1}",
+      "{\"items\":{\"data-key\":\"AQI=\",\"data-key\":\"AQI=\"},\"version\":1}",
+      "{\"items\":{\"data-key\":\"AQI=},\"version\":1}", "{\"items\":{\"\\x\":\"AQI=\"},\"version\":1}",
+      "{\"items\":{},\"more\":1,\"version\":1}", "{\"items\":{\"a\":\"\\",
     ])
   func malformed(content: String) throws {
     let file = folder.url.appending(path: "keys.json")
@@ -69,6 +74,45 @@ struct FileKeyStoreTests {
       try store.store(SecretBytes.random(count: 32), as: .masterKey)
     }
     #expect(try PrivateFile.read(file, limit: 100) == Array(content.utf8))
+  }
+
+  @Test("a file that a person has laid out is read, and the other items are kept as they stand")
+  func laidOut() throws {
+    let file = folder.url.appending(path: "keys.json")
+    let text =
+      "{ \"version\" : 1,\n\t\"items\": { \"peer-key:a\\/\\u00e9\":\"%%\", \"data-key\" : \"AQI=\" } }\n"
+    try PrivateFile.replace(file, with: Array(text.utf8))
+    #expect(try bytes(.dataKey) == [1, 2])
+    #expect(try store.contains(.peerKey("a/é")))
+    try store.keep([255], as: .masterKey)
+    #expect(
+      try String(contentsOf: file, encoding: .utf8)
+        == #"{"items":{"data-key":"AQI=","master-key":"/w==","peer-key:a/é":"%%"},"version":1}"#)
+  }
+
+  @Test("an item is found without being decoded, and only where it is")
+  func contains() throws {
+    #expect(try !store.contains(.masterKey))
+    try store.keep([1], as: .peerKey("home"))
+    #expect(try store.contains(.peerKey("home")))
+    #expect(try !store.contains(.masterKey))
+    #expect(try !store.contains(.dataKey))
+  }
+
+  @Test("forgetting what is not there writes nothing")
+  func removeNothing() throws {
+    try store.remove(.masterKey)
+    #expect(!FileManager.default.fileExists(atPath: folder.url.appending(path: "keys.json").path))
+  }
+
+  @Test("a file does not grow beyond what is read again")
+  func full() throws {
+    try store.keep([1], as: .dataKey)
+    let file = folder.url.appending(path: "keys.json")
+    #expect(throws: KeyringError.file(path: file.path, reason: "would be larger than 1048576 bytes")) {
+      try store.store(.random(count: 800_000), as: .peerKey("large"))
+    }
+    #expect(try bytes(.dataKey) == [1])
   }
 
   @Test("an item that is no encoded secret is refused, and the others are still there")

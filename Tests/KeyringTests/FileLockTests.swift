@@ -43,6 +43,39 @@ struct FileLockTests {
     return withExtendedLifetime(lock) { body() }
   }
 
+  @Test("a task that waits gets the lock when it is let go, or hears that it was held all the time")
+  func waitingTask() async throws {
+    let file = file
+    var held: FileLock? = try FileLock(waitingFor: file)
+    #expect(try await FileLock.waiting(for: file, patience: .zero) == nil)
+    async let isGiven = FileLock.waiting(for: file, patience: .seconds(60)) != nil
+    withExtendedLifetime(held) {}
+    held = nil
+    #expect(try await isGiven)
+  }
+
+  private final class Inside: Sendable {
+    let count = Atomic(0)
+  }
+
+  @Test("many tasks of one process take turns")
+  func tasks() async throws {
+    let file = file
+    let inside = Inside()
+    try await withThrowingTaskGroup { group in
+      for _ in 0..<8 {
+        group.addTask {
+          let lock = try #require(try await FileLock.waiting(for: file, patience: .seconds(60)))
+          #expect(inside.count.add(1, ordering: .sequentiallyConsistent).newValue == 1)
+          await Task.yield()
+          inside.count.subtract(1, ordering: .sequentiallyConsistent)
+          withExtendedLifetime(lock) {}
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
   @Test("the lock of a process that is killed is free")
   func killed() async throws {
     let path = file.path

@@ -66,12 +66,20 @@ struct HostFoldersTests {
     }
   }
 
+  @Test("one service holds the data, wherever the environment puts its sockets")
+  func serviceLock() throws {
+    let environments = ["/run/user/1", "/tmp/elsewhere", ""].map { ["HOME": "/h", "XDG_RUNTIME_DIR": $0] }
+    let folders = try environments.map { try HostFolders.resolve(environment: $0) }
+    #expect(Set(folders.map(\.controlSocket)).count == 3)
+    #expect(Set(folders.map(\.serviceLock.path)) == ["/h/.local/share/osaurus/service.lock"])
+  }
+
   @Test("no two things share a place")
   func distinct() {
     let folders = HostFolders(home: URL(filePath: "/srv/o"))
     let places = [
-      folders.settingsFile, folders.keyFile, folders.peersFile, folders.controlSocket, folders.controlLock,
-      folders.modelRuntime,
+      folders.settingsFile, folders.keyFile, folders.peersFile, folders.controlSocket,
+      folders.initialisationLock, folders.serviceLock, folders.databaseLock, folders.modelRuntime,
     ]
     #expect(Set(places).count == places.count)
   }

@@ -82,6 +82,7 @@ struct PrivateFileTests {
       let expected = KeyringError.file(path: file(name).path, reason: "is a symbolic link")
       #expect(throws: expected) { _ = try PrivateFile.read(file(name), limit: 10) }
       #expect(throws: expected) { try PrivateFile.createIfMissing(file(name)) }
+      #expect(throws: expected) { _ = try PrivateFile.isThere(file(name)) }
       #expect(throws: expected) { _ = try FileLock(waitingFor: file(name)) }
     }
     try PrivateFile.replace(file("link"), with: [2])
@@ -97,7 +98,7 @@ struct PrivateFileTests {
     for name in ["pipe", "folder"] {
       let expected = KeyringError.file(path: file(name).path, reason: "is not a plain file")
       #expect(throws: expected) { _ = try PrivateFile.read(file(name), limit: 10) }
-      #expect(refusal { try PrivateFile.createIfMissing(file(name)) } != nil)
+      #expect(refusal { try PrivateFile.createIfMissing(file(name)) } == expected)
     }
   }
 
@@ -161,6 +162,38 @@ struct PrivateFileTests {
     try PrivateFile.replace(file("a"), with: [1])
     try PrivateFile.createIfMissing(file("a"))
     #expect(try PrivateFile.read(file("a"), limit: 10) == [1])
+  }
+
+  @Test("a file that is there is not opened, since closing it would end the locks of this process on it")
+  func keepsLocks() async throws {
+    try PrivateFile.createIfMissing(file("a"))
+    let descriptor = open(file("a").path, O_RDWR | O_CLOEXEC)
+    defer { close(descriptor) }
+    var wanted = flock(
+      l_type: Int16(F_WRLCK), l_whence: Int16(SEEK_SET), l_start: 0, l_len: 0, l_pid: 0)
+    #expect(fcntl(descriptor, F_SETLK, &wanted) == 0)
+    try PrivateFile.createIfMissing(file("a"))
+    #expect(try PrivateFile.isThere(file("a")))
+    // A process does not see its own locks, so another one looks.
+    let path = file("a").path
+    await #expect(processExitsWith: .success) { [path = path as String] in
+      let descriptor = open(path, O_RDWR | O_CLOEXEC)
+      var found = flock(
+        l_type: Int16(F_WRLCK), l_whence: Int16(SEEK_SET), l_start: 0, l_len: 0, l_pid: 0)
+      #expect(fcntl(descriptor, F_GETLK, &found) == 0)
+      #expect(found.l_type == Int16(F_WRLCK))
+    }
+  }
+
+  @Test("what is in a file's place, or is not there, is told apart")
+  func isThere() throws {
+    #expect(try !PrivateFile.isThere(file("a")))
+    #expect(try !PrivateFile.isThere(file("no/folder/a")))
+    try PrivateFile.replace(file("a"), with: [1])
+    #expect(try PrivateFile.isThere(file("a")))
+    #expect(throws: KeyringError.file(path: file("a/b").path, reason: "Not a directory")) {
+      _ = try PrivateFile.isThere(file("a/b"))
+    }
   }
 
   @Test("a folder is made 0700 with the folders above it, and accepted when it is there")

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Keyring
+import SecretMemory
 import Testing
 
 @testable import Storage
@@ -76,6 +77,48 @@ struct EncryptedDatabaseTests {
     #expect(try second.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM said") } == 1)
     try first.close()
     try second.close()
+  }
+
+  private static var longMigrator: DatabaseMigrator {
+    var migrator = TemporaryHost.migrator
+    for number in 2...20 {
+      migrator.registerMigration("\(number)") { try $0.execute(sql: "CREATE TABLE t\(number) (x)") }
+    }
+    return migrator
+  }
+
+  @Test(
+    "whoever opens a database that is not there yet at the same time finds one database, under one schema")
+  func openedAtOnce() async throws {
+    let host = host
+    let key = DataKey.generate()
+    let migrator = Self.longMigrator
+    try await withThrowingTaskGroup { group in
+      for number in 0..<6 {
+        group.addTask {
+          let pool = try host.open(key, migrator: migrator)
+          try await pool.write {
+            try $0.execute(sql: "INSERT INTO said (what) VALUES (?)", arguments: ["\(number)"])
+          }
+          try pool.close()
+        }
+      }
+      try await group.waitForAll()
+    }
+    let pool = try host.open(key, migrator: migrator)
+    let (lines, migrations) = try await pool.read {
+      (try Int.fetchOne($0, sql: "SELECT count(*) FROM said"), try migrator.appliedIdentifiers($0).count)
+    }
+    #expect(lines == 6)
+    #expect(migrations == 20)
+    try pool.close()
+  }
+
+  @Test("what SQLCipher is given is the key in hexadecimal, and nothing else")
+  func literal() {
+    let key = SecretBytes(count: 4) { $0.copyBytes(from: [0x00, 0x9f, 0xa0, 0xff]) }
+    let text = EncryptedDatabase.literal(of: key)
+    #expect(text.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } == "x'009fa0ff'")
   }
 
   @Test("migrations run once each, in order, and the later ones on what is there")

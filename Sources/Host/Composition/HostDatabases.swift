@@ -10,10 +10,18 @@ struct HostDatabases: Sendable {
 
   /// Opens them, and makes what is not there yet.
   static func open(in folders: HostFolders, key: DataKey) throws(StorageError) -> HostDatabases {
-    HostDatabases(
-      host: try EncryptedDatabase.open(.host, in: folders, key: key, migrator: HostSchema.migrator),
-      chatHistory: try EncryptedDatabase.open(
-        .chatHistory, in: folders, key: key, migrator: ChatSchema.migrator))
+    func open(_ name: DatabaseName) throws(StorageError) -> DatabasePool {
+      try EncryptedDatabase.open(name, in: folders, key: key, migrator: migrator(of: name))
+    }
+    return HostDatabases(host: try open(.host), chatHistory: try open(.chatHistory))
+  }
+
+  /// What brings a database to the schema of this version.
+  static func migrator(of name: DatabaseName) -> DatabaseMigrator {
+    switch name {
+    case .host: HostSchema.migrator
+    case .chatHistory: ChatSchema.migrator
+    }
   }
 
   /// Writes what is left in the logs into the databases and closes them.

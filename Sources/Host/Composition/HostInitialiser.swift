@@ -9,11 +9,19 @@ import Storage
 /// The order of the steps keeps a crash from losing anything. `host.json` comes first and says that the host is
 /// not complete; then the keys go to where they rest, then the databases are made, and only then is the host
 /// declared complete and the words shown. Until that, nobody has seen the identity and nothing depends on it: the next
-/// `init` finishes what was begun, with the keys that are there.
+/// `init` finishes what was begun, with the keys that are there. A lock is held all the while, so that two of them never
+/// make one host.
 public struct HostInitialiser: Sendable {
   private let folders: HostFolders
+  /// How long to wait for another `init` that is at work.
+  private let patience: Duration
 
-  public init(folders: HostFolders) { self.folders = folders }
+  public init(folders: HostFolders) { self.init(folders: folders, patience: .seconds(10)) }
+
+  init(folders: HostFolders, patience: Duration) {
+    self.folders = folders
+    self.patience = patience
+  }
 
   /// What was made. It holds secrets; show them once and let go of it.
   public final class Made: Sendable {
@@ -42,7 +50,8 @@ public struct HostInitialiser: Sendable {
   /// Makes a host with a new identity.
   ///
   /// - Parameter keyStore: where its keys shall rest; nil for the keyring if one answers, else a file.
-  /// - Throws: ``HostError/alreadyInitialised(settings:)`` where there is one; nothing was changed then.
+  /// - Throws: ``HostError/alreadyInitialised(settings:)`` where there is one, ``HostError/initialisationRunning`` where
+  ///   another process is making one; nothing was changed then.
   public func initialise(keyStore wanted: KeyStoreKind? = nil) async throws -> Made {
     try await initialise(keyStore: wanted) { try MasterKey.generate() }
   }
@@ -59,6 +68,10 @@ public struct HostInitialiser: Sendable {
     keyStore wanted: KeyStoreKind?, isRecovery: Bool = false, identity: () throws -> MasterKey
   ) async throws -> Made {
     try folders.create()
+    guard let lock = try await FileLock.waiting(for: folders.initialisationLock, patience: patience) else {
+      throw HostError.initialisationRunning
+    }
+    defer { withExtendedLifetime(lock) {} }
     var settings = try begin(keyStore: wanted)
     let store = HostKeyStore.open(settings.keystore, hostID: settings.hostID, folders: folders)
     let master = try keptMaster(in: store, isRecovery: isRecovery) ?? identity()
@@ -88,15 +101,21 @@ public struct HostInitialiser: Sendable {
       }
       return begun
     }
-    // Keys or databases without settings belong to a host whose settings were lost; they are not touched.
-    for leftover in [folders.keyFile] + DatabaseName.allCases.map({ $0.file(in: folders) })
-    where FileManager.default.fileExists(atPath: leftover.path) {
-      throw HostError.leftovers(path: leftover.path)
-    }
+    if let leftover = try leftover() { throw HostError.leftovers(path: leftover.path) }
     var settings = HostSettingsFile(hostID: UUID(), keystore: try HostKeyStore.choose(wanted))
     settings.isComplete = false
     try settings.write(folders)
     return settings
+  }
+
+  /// A database or a key file that belongs to a host whose settings were lost. A key file that holds other keys alone,
+  /// those for peers among them, is no such thing.
+  private func leftover() throws -> URL? {
+    let keys = FileKeyStore(file: folders.keyFile)
+    for item in [KeyItem.masterKey, .dataKey] where try keys.contains(item) { return folders.keyFile }
+    return DatabaseName.allCases.map { $0.file(in: folders) }.first {
+      FileManager.default.fileExists(atPath: $0.path)
+    }
   }
 
   /// The identity that an interrupted `init` has put away already.

@@ -1,6 +1,8 @@
 public import Foundation
+import Identity
 public import Keyring
 import SecretMemory
+import Storage
 
 /// Where the keys of a host rest, and what that means in plain words.
 public enum HostKeyStore {
@@ -18,6 +20,17 @@ public enum HostKeyStore {
     case .secretService: SecretServiceKeyStore(hostID: hostID)
     case .file: FileKeyStore(file: folders.keyFile)
     }
+  }
+
+  /// The identity and the data key of a host.
+  /// - Throws: ``HostError/keysMissing(keyStore:)`` where they are not in their place, `KeyringError` where it cannot be
+  ///   asked, and what `MasterKey` and `DataKey` say of something else.
+  static func keys(of settings: HostSettings, folders: HostFolders) throws -> (MasterKey, DataKey) {
+    let store = open(settings.keyStore, hostID: settings.hostID, folders: folders)
+    guard let entropy = try store.load(.masterKey), let dataKey = try store.load(.dataKey) else {
+      throw HostError.keysMissing(keyStore: settings.keyStore.rawValue)
+    }
+    return (try MasterKey(entropy: entropy), try DataKey(dataKey))
   }
 
   /// The place that was asked for or, where none was, the keyring if there is one, else a file.

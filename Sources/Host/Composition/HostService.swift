@@ -18,11 +18,14 @@ final class ListeningAddress: Sendable {
 
 /// The running host: what `osaurus-host serve` is.
 ///
-/// It opens its sockets, follows what other processes change, and at the end drains, stops the managed model and
-/// closes the databases, in this order.
+/// It makes the folders that a restart of the machine takes away, and sure that no other service runs on its data; it
+/// opens its sockets, follows what other processes change, and at the end drains, stops the managed model and closes
+/// the databases, in this order.
 public struct HostService: Service {
   private let services: HostServices
   private let server: HostServer
+  /// Fulfilled once the data is this service's, or with the reason why it is not.
+  private let owns = Signal<Void>()
 
   public init(services: HostServices) {
     self.services = services
@@ -36,11 +39,24 @@ public struct HostService: Service {
   /// - Returns: the base URL for callers on this machine, and the path of the control socket.
   @discardableResult
   public func ready() async throws -> (url: String, controlSocket: String) {
+    try await owns.value()
     let listening = try await server.ready()
     return (listening.url, listening.controlSocket ?? "")
   }
 
+  /// - Throws: ``HostError/dataInUse(folder:)`` while another service runs on the same data, and what keeps the
+  ///   sockets from being opened.
   public func run() async throws {
+    let lock: FileLock
+    do {
+      lock = try takeData()
+    } catch {
+      owns.fulfil(.failure(error))
+      await services.shutdown()
+      throw error
+    }
+    defer { withExtendedLifetime(lock) {} }
+    owns.fulfil(.success(()))
     do {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {
@@ -60,5 +76,15 @@ public struct HostService: Service {
     }
     services.listening.value = nil
     await services.shutdown()
+  }
+
+  /// The sockets' folder depends on the environment of whoever starts the service, so it is the data that is locked.
+  private func takeData() throws -> FileLock {
+    let folders = services.folders
+    try folders.create()
+    guard let lock = try FileLock(tryFor: folders.serviceLock) else {
+      throw HostError.dataInUse(folder: folders.data.path)
+    }
+    return lock
   }
 }

@@ -5,7 +5,6 @@ public import Identity
 import Inference
 public import Keyring
 public import Logging
-import SecretMemory
 import Storage
 import Stores
 
@@ -42,12 +41,8 @@ public final class HostServices: Sendable {
   public static func open(
     folders: HostFolders, settings: HostSettings, logger: Logger = Logger(label: "osaurus-host")
   ) async throws -> HostServices {
-    let store = HostKeyStore.open(settings.keyStore, hostID: settings.hostID, folders: folders)
-    guard let entropy = try store.load(.masterKey), let dataKey = try store.load(.dataKey) else {
-      throw HostError.keysMissing(keyStore: settings.keyStore.rawValue)
-    }
-    let master = try MasterKey(entropy: entropy)
-    let databases = try HostDatabases.open(in: folders, key: try DataKey(dataKey))
+    let (master, dataKey) = try HostKeyStore.keys(of: settings, folders: folders)
+    let databases = try HostDatabases.open(in: folders, key: dataKey)
     let client = HTTPClient.forModels()
     do {
       let services = try HostServices(

@@ -1,18 +1,22 @@
+import Foundation
+import Keyring
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
   import Musl
 #endif
 
-/// The Unix socket over which the owner gives orders: bound with mode 0600 in a folder of mode 0700, held by a
-/// lock for as long as the service runs.
+/// The Unix socket over which the owner gives orders: bound with mode 0600 in a folder of mode 0700, and held by a
+/// lock beside it, so that no two services take a left-over socket for free at the same time. That one service alone
+/// runs on the data of a host is another lock's matter (`HostFolders.serviceLock`).
 ///
 /// A socket that a service left behind is replaced; one on which a service listens is never taken from it.
 struct ControlSocket: ~Copyable {
   let path: String
   /// Bound, not yet listening. Whoever listens on it closes it.
   let descriptor: CInt
-  private let lock: CInt
+  private let lock: FileLock
   private let identity: FileIdentity
 
   private struct FileIdentity: Equatable {
@@ -30,27 +34,13 @@ struct ControlSocket: ~Copyable {
   init(path: String) throws(HostError) {
     guard path.utf8.count < Self.longestPath else { throw .socketPathTooLong(path) }
     try Self.checkFolder(of: path)
-    let lock = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard lock >= 0 else { throw .socketUnusable(path, reason: Self.lastError) }
-    guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-      close(lock)
-      throw .alreadyRunning(socket: path)
+    let lock = try Self.lock(beside: path)
+    try Self.removeStale(path)
+    let descriptor = try Self.bind(path)
+    guard let identity = FileIdentity(path) else {
+      close(descriptor)
+      throw .socketUnusable(path, reason: "it is gone again")
     }
-    do throws(HostError) {
-      try Self.removeStale(path)
-      let descriptor = try Self.bind(path)
-      guard let identity = FileIdentity(path) else {
-        close(descriptor)
-        throw .socketUnusable(path, reason: "it is gone again")
-      }
-      self.init(path: path, descriptor: descriptor, lock: lock, identity: identity)
-    } catch {
-      close(lock)
-      throw error
-    }
-  }
-
-  private init(path: String, descriptor: CInt, lock: CInt, identity: FileIdentity) {
     self.path = path
     self.descriptor = descriptor
     self.lock = lock
@@ -60,7 +50,6 @@ struct ControlSocket: ~Copyable {
   /// Removes the socket, if it is still this one, and lets go of the lock.
   deinit {
     if FileIdentity(path) == identity { unlink(path) }
-    close(lock)
   }
 
   // MARK: Steps
@@ -77,6 +66,17 @@ struct ControlSocket: ~Copyable {
     guard status.st_uid == geteuid(), status.st_mode & 0o077 == 0 else {
       throw .folderNotPrivate(folder)
     }
+  }
+
+  private static func lock(beside path: String) throws(HostError) -> FileLock {
+    let lock: FileLock?
+    do {
+      lock = try FileLock(tryFor: URL(filePath: path + ".lock"))
+    } catch {
+      throw .socketUnusable(path, reason: error.description)
+    }
+    guard let lock else { throw .alreadyRunning(socket: path) }
+    return lock
   }
 
   private static func removeStale(_ path: String) throws(HostError) {

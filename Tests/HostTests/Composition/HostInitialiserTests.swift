@@ -2,6 +2,7 @@ import Foundation
 import Identity
 import Keyring
 import SecretMemory
+import Storage
 import Testing
 
 @testable import Host
@@ -85,6 +86,107 @@ struct HostInitialiserTests {
       try await initialiser.initialise(keyStore: .file)
     }
     #expect(try Data(contentsOf: folders.keyFile) == before)
+  }
+
+  @Test("the keys of peers are not what is left of a host, and they are there afterwards")
+  func peerKeys() async throws {
+    let home = TemporaryHome()
+    let folders = home.folders
+    try folders.create()
+    let keys = FileKeyStore(file: folders.keyFile)
+    try keys.store(SecretBytes(count: 2) { $0.copyBytes(from: [1, 2]) }, as: .peerKey("friend"))
+    let made = try await HostInitialiser(folders: folders).initialise(keyStore: .file)
+    #expect(
+      try HostCheck(folders: folders, settings: HostSettings.load(folders: folders)).address == made.address)
+    #expect(try keys.contains(.peerKey("friend")))
+  }
+
+  @Test("a master key, a data key or a database is left of a host, each on its own", arguments: 0..<3)
+  func eachLeftover(number: Int) async throws {
+    let home = TemporaryHome()
+    let folders = home.folders
+    try folders.create()
+    let database = folders.data.appending(path: "chat/history.sqlite")
+    switch number {
+    case 0: try FileKeyStore(file: folders.keyFile).store(.random(count: 32), as: .masterKey)
+    case 1: try FileKeyStore(file: folders.keyFile).store(.random(count: 32), as: .dataKey)
+    default:
+      try PrivateFile.makeFolder(database.deletingLastPathComponent())
+      try PrivateFile.replace(database, with: [1])
+    }
+    let expected = HostError.leftovers(path: (number < 2 ? folders.keyFile : database).path)
+    await #expect(throws: expected) {
+      try await HostInitialiser(folders: folders).initialise(keyStore: .file)
+    }
+    #expect(!FileManager.default.fileExists(atPath: folders.settingsFile.path))
+    // Who followed an advice to move the key file away would lose the keys of peers with it.
+    #expect(!expected.description.contains("away"))
+  }
+
+  @Test("of many that begin at once, one makes the host, and the others find it")
+  func atOnce() async throws {
+    let home = TemporaryHome()
+    let folders = home.folders
+    let made = try await withThrowingTaskGroup(of: String?.self) { group in
+      for _ in 0..<6 {
+        group.addTask {
+          do {
+            let initialiser = HostInitialiser(folders: folders, patience: .seconds(100))
+            return try await initialiser.initialise(keyStore: .file).address.checksummed
+          } catch HostError.alreadyInitialised {
+            return nil
+          }
+        }
+      }
+      return try await group.reduce(into: [String]()) { made, address in
+        if let address { made.append(address) }
+      }
+    }
+    #expect(made.count == 1)
+    let found = try HostCheck(folders: folders, settings: HostSettings.load(folders: folders))
+    #expect(found.address.checksummed == made.first)
+    #expect(found.databases == [.host: .current, .chatHistory: .current])
+  }
+
+  @Test("of several processes that begin at once, one makes the host, and the others find it")
+  func processes() async throws {
+    let home = TemporaryHome()
+    let (folders, path) = (home.folders, home.path)
+    await withTaskGroup { group in
+      for _ in 0..<3 {
+        group.addTask {
+          await #expect(processExitsWith: .success) { [path = path as String] in
+            let folders = HostFolders(home: URL(filePath: path))
+            do {
+              let made = try await HostInitialiser(folders: folders, patience: .seconds(100)).initialise(
+                keyStore: .file)
+              try PrivateFile.replace(
+                URL(filePath: "\(path)/made-\(ProcessInfo.processInfo.processIdentifier)"),
+                with: Array(made.address.checksummed.utf8))
+            } catch HostError.alreadyInitialised {}
+          }
+        }
+      }
+    }
+    let made = try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasPrefix("made-") }
+    #expect(made.count == 1)
+    let address = try String(contentsOfFile: "\(path)/\(made.first ?? "")", encoding: .utf8)
+    let found = try HostCheck(folders: folders, settings: HostSettings.load(folders: folders))
+    #expect(found.address.checksummed == address)
+    #expect(found.databases == [.host: .current, .chatHistory: .current])
+  }
+
+  @Test("while another one is at work, nothing is changed, and it is said so")
+  func running() async throws {
+    let home = TemporaryHome()
+    let folders = home.folders
+    try folders.create()
+    let lock = try FileLock(waitingFor: folders.initialisationLock)
+    await #expect(throws: HostError.initialisationRunning) {
+      try await HostInitialiser(folders: folders, patience: .zero).initialise(keyStore: .file)
+    }
+    #expect(!FileManager.default.fileExists(atPath: folders.settingsFile.path))
+    withExtendedLifetime(lock) {}
   }
 
   @Test("a host can be made from the words of an identity")
