@@ -39,14 +39,16 @@ struct SourceAddress: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// What limits count by: the address itself for IPv4, its /64 for IPv6, within which one machine can take
-  /// any address it likes.
+  /// any address it likes, and one for all loopback addresses, of which any user of this machine can take any.
   var network: SourceAddress {
-    bytes.count == 4 ? self : SourceAddress(prefix: bytes)
+    if isLoopback { return .loopback }
+    return bytes.count == 4 ? self : SourceAddress(counted: bytes.prefix(8) + [UInt8](repeating: 0, count: 8))
   }
 
-  private init(prefix: [UInt8]) {
-    bytes = prefix.prefix(8) + [UInt8](repeating: 0, count: 8)
-  }
+  /// What stands for this machine.
+  private static let loopback = SourceAddress(counted: [127, 0, 0, 1])
+
+  private init(counted bytes: [UInt8]) { self.bytes = bytes }
 
   /// Dotted decimal, or hexadecimal groups without shortening.
   var description: String {

@@ -4,7 +4,12 @@ import Synchronization
 /// The open secure sessions, in memory alone: a restart forgets them, and clients open new ones.
 ///
 /// There are no more than so many in all and for each network. A network that opens one too many loses its own
-/// oldest; when the house is full, the network with the most sessions does.
+/// oldest. When the house is full, room is made so that nobody is pushed out by one who has as much:
+///
+/// - A network that would have as many as any other gives its own oldest for the new one.
+/// - Else the network with the most gives its oldest.
+/// - Where several have the most, the latest session of theirs goes. So a crowd that comes from ever new networks
+///   pushes out the last of its own, and not those who were here before.
 final class SessionStore: Sendable {
   private struct Entry {
     let session: ServerSession
@@ -33,13 +38,11 @@ final class SessionStore: Sendable {
     let source = source?.network
     state.withLock { state in
       for (id, entry) in state.entries where entry.session.expiresAt <= now { Self.remove(id, &state) }
-      if state.counts[source, default: 0] >= limitPerSource {
+      let own = state.counts[source, default: 0]
+      if own >= limitPerSource {
         Self.removeOldest(of: source, &state)
-      } else if state.entries.count >= limit,
-        let fullest = state.counts.max(by: { $0.value < $1.value })
-      {
-        // The owner, whose key is nil, makes room like everybody else.
-        Self.removeOldest(of: fullest.key, &state)
+      } else if state.entries.count >= limit {
+        Self.makeRoom(for: source, having: own, &state)
       }
       state.entries[session.sid] = Entry(session: session, source: source, number: state.next)
       state.counts[source, default: 0] += 1
@@ -60,6 +63,16 @@ final class SessionStore: Sendable {
 
   /// How many sessions there are.
   var count: Int { state.withLock { $0.entries.count } }
+
+  /// The owner, whose source is nil, makes room like everybody else.
+  private static func makeRoom(for source: SourceAddress?, having own: Int, _ state: inout State) {
+    let most = state.counts.values.max() ?? 0
+    guard own == 0 || own + 1 < most else { return removeOldest(of: source, &state) }
+    let fullest = state.counts.filter { $0.value == most }
+    if fullest.count == 1, let only = fullest.first { return removeOldest(of: only.key, &state) }
+    let theirs = state.entries.lazy.filter { fullest[$0.value.source] != nil }
+    if let latest = theirs.max(by: { $0.value.number < $1.value.number }) { remove(latest.key, &state) }
+  }
 
   private static func removeOldest(of source: SourceAddress?, _ state: inout State) {
     let own = state.entries.lazy.filter { $0.value.source == source }

@@ -19,7 +19,7 @@ struct HostLimits: Hashable, Sendable {
 
   /// TCP connections at a time.
   var connections = 512
-  /// TCP connections at a time from one network (one IPv4 address, one IPv6 /64).
+  /// TCP connections at a time from one network (one IPv4 address, one IPv6 /64, this machine).
   var connectionsPerSource = 64
   /// How long a request's line and headers may take, from their first byte.
   var headTimeout = Duration.seconds(10)

@@ -63,6 +63,20 @@ struct AttemptLimiterTests {
     #expect(try !allows("192.0.2.1"))
   }
 
+  @Test(
+    "all loopback addresses are one source, however they are written",
+    arguments: ["127.0.0.1", "127.0.0.2", "127.255.255.254", "::1", "::ffff:127.0.0.1", "::ffff:127.9.8.7"])
+  func loopback(literal: String) throws {
+    let limiter = limiter(1)
+    #expect(limiter.allows(try #require(SourceAddress(literal: "127.1.2.3"))))
+    let source = try #require(SourceAddress(literal: literal))
+    #expect(source.isLoopback)
+    #expect(!limiter.allows(source))
+    for other in ["128.0.0.1", "126.0.0.1", "::2", "::ffff:128.0.0.1", "::7f00:1"] {
+      #expect(try #require(SourceAddress(literal: other)).network != source.network)
+    }
+  }
+
   @Test("ten thousand sources take no more memory than may be taken")
   func bounded() {
     let limiter = limiter(capacity: 64)

@@ -89,6 +89,27 @@ struct SessionStoreTests {
     #expect(store.count == 6)
   }
 
+  @Test("who would have as many as any other makes room with a session of its own")
+  func equals() throws {
+    let store = SessionStore(limit: 4, limitPerSource: 4)
+    let others = try fill(store, 2, from: source(2))
+    let own = try fill(store, 20, from: source(1))
+    #expect(found(store, others) == [true, true])
+    #expect(found(store, own).suffix(3) == [false, true, true])
+    #expect(store.count == 4)
+  }
+
+  @Test(
+    "a crowd of sources with one session each pushes out the last of its own, and nobody who was here before")
+  func crowd() throws {
+    let store = SessionStore(limit: 8, limitPerSource: 4)
+    let early = try (1...4).map { try fill(store, 1, from: source($0))[0] }
+    let crowd = try (10...200).map { try fill(store, 1, from: source($0))[0] }
+    #expect(found(store, early) == [true, true, true, true])
+    #expect(found(store, crowd).suffix(2) == [false, true])
+    #expect(store.count == 8)
+  }
+
   @Test("the house is never fuller than it may be, also when the owner has the most")
   func ownersCountToo() throws {
     let store = SessionStore(limit: 4, limitPerSource: 4)
@@ -106,6 +127,17 @@ struct SessionStoreTests {
       let address = try #require(SourceAddress(literal: "2001:db8::\(number)"))
       store.insert(try session(), from: address, now: Self.now)
     }
+    #expect(store.count == 2)
+  }
+
+  @Test("the loopback addresses of this machine are one source")
+  func loopback() throws {
+    let store = SessionStore(limit: 100, limitPerSource: 2)
+    for number in 1...20 {
+      store.insert(
+        try session(), from: SourceAddress(bytes: [127, 0, UInt8(number), 1]), now: Self.now)
+    }
+    store.insert(try session(), from: SourceAddress(literal: "::1"), now: Self.now)
     #expect(store.count == 2)
   }
 }
