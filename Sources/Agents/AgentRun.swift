@@ -8,13 +8,16 @@ public struct RunOptions: Sendable {
   public var sessionID: UUID?
   /// Whether question and answer are kept.
   public var persist: Bool
-  /// Who asks.
+  /// Where the question comes from.
   public var source: SessionSource
+  /// Who asks. A conversation that somebody else opened is not gone on with.
+  public var opener: SessionOpener
 
-  public init(sessionID: UUID? = nil, persist: Bool = true, source: SessionSource) {
+  public init(sessionID: UUID? = nil, persist: Bool = true, source: SessionSource, opener: SessionOpener) {
     self.sessionID = sessionID
     self.persist = persist
     self.source = source
+    self.opener = opener
   }
 }
 

@@ -20,7 +20,7 @@ public struct AgentRunner: Sendable {
   /// Asks `agent`.
   ///
   /// - Throws: `InferenceError` where no model answers, `StoresError.noSuchSession` where the conversation is with
-  ///   another agent. The stream throws `InferenceError` when the answer is cut, and
+  ///   another agent or somebody else's. The stream throws `InferenceError` when the answer is cut, and
   ///   ``AgentsError/answerNotKept(reason:)`` after a whole answer that could not be written down.
   public func run(
     _ agent: AgentRecord, _ request: ChatRequest, options: RunOptions
@@ -28,7 +28,7 @@ public struct AgentRunner: Sendable {
     let (provider, model) = try await models.resolve(request.wantsDefaultModel ? agent.model : request.model)
     let session = options.persist ? options.sessionID ?? UUID() : nil
     if let session {
-      try await open(session, with: agent, request, model: model, source: options.source)
+      try await open(session, with: agent, request, model: model, options)
     }
     var order = request
     order.model = model
@@ -46,20 +46,29 @@ public struct AgentRunner: Sendable {
     return AgentRun(sessionID: session, model: model, events: events)
   }
 
+  /// Whether the conversation that these options name is one that they may go on with, or open. ``run(_:_:options:)``
+  /// checks it again; this is for telling so before anything else is said.
+  public func mayOpenSession(with agent: AgentRecord, _ options: RunOptions) async throws -> Bool {
+    guard options.persist, let session = options.sessionID else { return true }
+    return try await chats.mayOpen(session, agentID: agent.id, openedBy: options.opener)
+  }
+
   /// Waits until what was said in every conversation is kept. To be called before the databases are closed.
   public func settle() async { await unfinished.settle() }
 
   // MARK: Keeping what is said
 
   private func open(
-    _ session: UUID, with agent: AgentRecord, _ request: ChatRequest, model: String, source: SessionSource
+    _ session: UUID, with agent: AgentRecord, _ request: ChatRequest, model: String, _ options: RunOptions
   ) async throws {
-    let isKnown = try await chats.session(session) != nil
+    let messages = request.messages
     _ = try await chats.openSession(
-      session, agentID: agent.id, title: Self.title(of: request), model: model, source: source)
-    let said = isKnown ? Self.unanswered(in: request.messages) : request.messages[...]
-    try await chats.append(
-      said.filter { $0.role != "system" && $0.role != "developer" }.map(NewTurn.init), to: session)
+      session, agentID: agent.id, openedBy: options.opener, title: Self.title(of: request), model: model,
+      source: options.source
+    ) { isNew in
+      let said = isNew ? messages[...] : Self.unanswered(in: messages)
+      return said.filter { $0.role != "system" && $0.role != "developer" }.map(NewTurn.init)
+    }
   }
 
   private func pass(

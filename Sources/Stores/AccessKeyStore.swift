@@ -22,6 +22,13 @@ extension AccessKeyRecord: StoredRecord {
   public static let databaseTableName = "access_keys"
 }
 
+/// All that says who may come in, as it was at one moment. Of two, the one with the higher generation is the newer.
+public struct AccessMoment: Sendable {
+  public let generation: Int64
+  public let agents: [AgentRecord]
+  public let rules: AccessKeyValidator.Rules
+}
+
 /// The access keys that were made here, and what revokes them. A revocation outlives the record of its key.
 public struct AccessKeyStore: Sendable {
   private let pool: DatabasePool
@@ -122,26 +129,37 @@ public struct AccessKeyStore: Sendable {
 
   /// Everything that the validator needs, as it was at one moment.
   public func validatorRules(master: Address) async throws -> AccessKeyValidator.Rules {
+    try await pool.read { try Self.rules(master: master, $0) }
+  }
+
+  /// Agents, rules and their generation, as they were at one moment.
+  public func moment(master: Address) async throws -> AccessMoment {
     try await pool.read { database in
-      var rules = AccessKeyValidator.Rules(master: master, hasKeys: false)
-      rules.agents = try Address.fetchSet(
-        database, sql: "SELECT address FROM agents WHERE address IS NOT NULL")
-      rules.hasKeys = try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM access_keys)") ?? false
-      for row in try Row.fetchAll(database, sql: "SELECT issuer, nonce FROM revoked_keys") {
-        rules.revokedKeys.insert(RevokedKey(issuer: row["issuer"], nonce: row["nonce"]))
-      }
-      for row in try Row.fetchAll(database, sql: "SELECT issuer, threshold FROM counter_thresholds") {
-        rules.counterThresholds[row["issuer"]] = UInt64(row["threshold"] as Int64)
-      }
-      for row in try Row.fetchAll(database, sql: "SELECT agent, issuer FROM whitelist") {
-        // An empty agent stands for every audience, and is no address that a row could be asked for.
-        if row["agent"] == "" {
-          rules.masterWhitelist.insert(row["issuer"])
-        } else {
-          rules.agentWhitelists[row["agent"], default: []].insert(row["issuer"])
-        }
-      }
-      return rules
+      AccessMoment(
+        generation: try RisingCounter.generation.value(database),
+        agents: try AgentRecord.fetchAll(database), rules: try Self.rules(master: master, database))
     }
+  }
+
+  private static func rules(master: Address, _ database: Database) throws -> AccessKeyValidator.Rules {
+    var rules = AccessKeyValidator.Rules(master: master, hasKeys: false)
+    rules.agents = try Address.fetchSet(
+      database, sql: "SELECT address FROM agents WHERE address IS NOT NULL")
+    rules.hasKeys = try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM access_keys)") ?? false
+    for row in try Row.fetchAll(database, sql: "SELECT issuer, nonce FROM revoked_keys") {
+      rules.revokedKeys.insert(RevokedKey(issuer: row["issuer"], nonce: row["nonce"]))
+    }
+    for row in try Row.fetchAll(database, sql: "SELECT issuer, threshold FROM counter_thresholds") {
+      rules.counterThresholds[row["issuer"]] = UInt64(row["threshold"] as Int64)
+    }
+    for row in try Row.fetchAll(database, sql: "SELECT agent, issuer FROM whitelist") {
+      // An empty agent stands for every audience, and is no address that a row could be asked for.
+      if row["agent"] == "" {
+        rules.masterWhitelist.insert(row["issuer"])
+      } else {
+        rules.agentWhitelists[row["agent"], default: []].insert(row["issuer"])
+      }
+    }
+    return rules
   }
 }

@@ -14,7 +14,8 @@ public struct AgentRecord: Codable, Hashable, Identifiable, Sendable {
   public internal(set) var keyIndex: AgentIndex?
   /// The address of that key.
   public internal(set) var address: Address?
-  /// Whether devices on the network may find and reach it.
+  /// Whether other machines may find and reach it. For them an agent that is not exposed does not exist, whatever
+  /// key they hold; this machine and the owner reach every agent.
   public var isExposed: Bool
   public let createdAt: Date
   public internal(set) var updatedAt: Date
@@ -99,6 +100,7 @@ public struct AgentStore: Sendable {
       guard var record = try Self.find("id", id.uuidString, database) else {
         throw StoresError.noSuchAgent(id.uuidString)
       }
+      let wasExposed = record.isExposed
       change(&record)
       record.name = try Self.checked(record.name)
       record.description = record.description.asStored
@@ -106,6 +108,7 @@ public struct AgentStore: Sendable {
       try Self.refuse(taken: record.name, except: id, database)
       record.updatedAt = now.asStored
       try record.update(database)
+      if record.isExposed != wasExposed { try RisingCounter.generation.next(database) }
       return record
     }
   }

@@ -49,6 +49,10 @@ public enum ChatSchema {
           END;
           """)
     }
+    migrator.registerMigration("2 who opened a session") { database in
+      // Up to then, whoever asked went on with anything: only the owner is sure to have a right to it.
+      try database.execute(sql: "ALTER TABLE sessions ADD COLUMN opened_by TEXT NOT NULL DEFAULT 'owner'")
+    }
     return migrator
   }
 }

@@ -1,10 +1,26 @@
 public import Foundation
 public import GRDB
+public import Identity
 
 /// Where a conversation came from.
 public enum SessionSource: String, Codable, Sendable {
   case chat
   case http
+}
+
+/// Who opened a conversation, and alone goes on with it: the owner, or the holder of one access key.
+public struct SessionOpener: RawRepresentable, Codable, Hashable, Sendable, DatabaseValueConvertible {
+  public let rawValue: String
+
+  public init(rawValue: String) { self.rawValue = rawValue }
+
+  /// The person whose host this is.
+  public static let owner = SessionOpener(rawValue: "owner")
+
+  /// Whoever holds the key that `issuer` signed with this nonce.
+  public static func accessKey(issuer: Address, nonce: String) -> SessionOpener {
+    SessionOpener(rawValue: "\(issuer.checksummed):\(nonce)")
+  }
 }
 
 /// A conversation.
@@ -15,11 +31,12 @@ public struct SessionRecord: Codable, Hashable, Identifiable, Sendable {
   public var title: String
   public var model: String?
   public let source: SessionSource
+  public let openedBy: SessionOpener
   public let createdAt: Date
   public internal(set) var updatedAt: Date
 
   enum CodingKeys: String, CodingKey {
-    case id, title, model, source, createdAt, updatedAt
+    case id, title, model, source, openedBy, createdAt, updatedAt
     case agentID = "agentId"
   }
 }
@@ -92,23 +109,35 @@ public struct ChatStore: Sendable {
   /// - Parameter pool: a database with ``ChatSchema``.
   public init(_ pool: DatabasePool) { self.pool = pool }
 
-  /// Opens a conversation, or goes on with one of the same agent.
-  /// - Throws: ``StoresError/noSuchSession`` when the id belongs to a conversation with somebody else.
+  /// Opens a conversation, or goes on with one of the same opener with the same agent, and adds what is said next,
+  /// all at once.
+  ///
+  /// - Parameter turns: what is said next, given whether the conversation is new.
+  /// - Throws: ``StoresError/noSuchSession`` when the id belongs to a conversation of or with somebody else.
   public func openSession(
-    _ id: UUID, agentID: UUID?, title: String, model: String?, source: SessionSource, now: Date = Date()
+    _ id: UUID, agentID: UUID?, openedBy opener: SessionOpener, title: String, model: String?,
+    source: SessionSource, now: Date = Date(),
+    saying turns: @escaping @Sendable (Bool) -> [NewTurn] = { _ in [] }
   ) async throws -> SessionRecord {
     try await pool.write { database in
-      if let session = try SessionRecord.filter(Column("id") == id.uuidString).fetchOne(database) {
-        guard session.agentID == agentID else { throw StoresError.noSuchSession }
-        return session
-      }
-      let session = SessionRecord(
-        id: id, agentID: agentID, title: title.asStored, model: model, source: source,
-        createdAt: now.asStored,
-        updatedAt: now.asStored)
-      try session.insert(database)
-      return session
+      let known = try Self.find(id, database)
+      let session =
+        known
+        ?? SessionRecord(
+          id: id, agentID: agentID, title: title.asStored, model: model, source: source, openedBy: opener,
+          createdAt: now.asStored, updatedAt: now.asStored)
+      guard session.agentID == agentID, session.openedBy == opener else { throw StoresError.noSuchSession }
+      if known == nil { try session.insert(database) }
+      let turns = turns(known == nil)
+      if !turns.isEmpty { _ = try Self.append(turns, to: session, now: now, database) }
+      return try Self.find(id, database) ?? session
     }
+  }
+
+  /// Whether ``openSession(_:agentID:openedBy:title:model:source:now:saying:)`` would open it, as of now.
+  public func mayOpen(_ id: UUID, agentID: UUID?, openedBy opener: SessionOpener) async throws -> Bool {
+    guard let session = try await session(id) else { return true }
+    return session.agentID == agentID && session.openedBy == opener
   }
 
   /// Adds to the end of a conversation.
@@ -118,27 +147,37 @@ public struct ChatStore: Sendable {
     _ turns: [NewTurn], to sessionID: UUID, now: Date = Date()
   ) async throws -> [TurnRecord] {
     try await pool.write { database in
-      guard var session = try SessionRecord.filter(Column("id") == sessionID.uuidString).fetchOne(database)
-      else { throw StoresError.noSuchSession }
-      let last = try Int.fetchOne(
-        database, sql: "SELECT max(position) FROM turns WHERE session_id = ?",
-        arguments: [sessionID.uuidString])
-      var position = (last ?? -1) + 1
-      var records: [TurnRecord] = []
-      for turn in turns {
-        let record = TurnRecord(
-          id: UUID(), sessionID: sessionID, position: position, role: turn.role,
-          content: turn.content.asStored, thinking: turn.thinking.asStored,
-          toolCalls: turn.toolCalls?.asStored, toolCallID: turn.toolCallID?.asStored,
-          ending: turn.ending, createdAt: now.asStored)
-        try record.insert(database)
-        records.append(record)
-        position += 1
-      }
-      session.updatedAt = now.asStored
-      try session.update(database)
-      return records
+      guard let session = try Self.find(sessionID, database) else { throw StoresError.noSuchSession }
+      return try Self.append(turns, to: session, now: now, database)
     }
+  }
+
+  private static func append(
+    _ turns: [NewTurn], to session: SessionRecord, now: Date, _ database: Database
+  ) throws -> [TurnRecord] {
+    let last = try Int.fetchOne(
+      database, sql: "SELECT max(position) FROM turns WHERE session_id = ?",
+      arguments: [session.id.uuidString])
+    var position = (last ?? -1) + 1
+    var records: [TurnRecord] = []
+    for turn in turns {
+      let record = TurnRecord(
+        id: UUID(), sessionID: session.id, position: position, role: turn.role,
+        content: turn.content.asStored, thinking: turn.thinking.asStored,
+        toolCalls: turn.toolCalls?.asStored, toolCallID: turn.toolCallID?.asStored,
+        ending: turn.ending, createdAt: now.asStored)
+      try record.insert(database)
+      records.append(record)
+      position += 1
+    }
+    var session = session
+    session.updatedAt = now.asStored
+    try session.update(database)
+    return records
+  }
+
+  private static func find(_ id: UUID, _ database: Database) throws -> SessionRecord? {
+    try SessionRecord.filter(Column("id") == id.uuidString).fetchOne(database)
   }
 
   /// The conversations, the latest first; of one agent, or all.
@@ -152,7 +191,7 @@ public struct ChatStore: Sendable {
 
   /// One conversation.
   public func session(_ id: UUID) async throws -> SessionRecord? {
-    try await pool.read { try SessionRecord.filter(Column("id") == id.uuidString).fetchOne($0) }
+    try await pool.read { try Self.find(id, $0) }
   }
 
   /// What was said in a conversation, in order.

@@ -6,7 +6,7 @@ public enum StoresError: Error, Hashable, Sendable {
   case noSuchAgent(String)
   /// No access key has that id.
   case noSuchKey(String)
-  /// No session has that id, or it belongs to another agent.
+  /// No session has that id, or it is with another agent, or somebody else opened it.
   case noSuchSession
   /// An agent of that name is there already.
   case nameTaken(String)

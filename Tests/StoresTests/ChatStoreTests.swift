@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Identity
 import Testing
 
 @testable import Stores
@@ -17,7 +18,7 @@ struct ChatStoreTests {
     -> SessionRecord
   {
     let session = try await chats.openSession(
-      UUID(), agentID: agentID, title: "Garden", model: "smol", source: .chat, now: now)
+      UUID(), agentID: agentID, openedBy: .owner, title: "Garden", model: "smol", source: .chat, now: now)
     try await chats.append(lines.map { NewTurn(role: "user", content: $0) }, to: session.id, now: now)
     return session
   }
@@ -53,20 +54,70 @@ struct ChatStoreTests {
     let owner = UUID()
     let session = try await converse("hello", agentID: owner)
     let again = try await chats.openSession(
-      session.id, agentID: owner, title: "other", model: nil, source: .http)
+      session.id, agentID: owner, openedBy: .owner, title: "other", model: nil, source: .http)
     #expect(again.title == "Garden")
     for other in [UUID(), nil] {
       await #expect(throws: StoresError.noSuchSession) {
-        _ = try await chats.openSession(session.id, agentID: other, title: "", model: nil, source: .http)
+        _ = try await chats.openSession(
+          session.id, agentID: other, openedBy: .owner, title: "", model: nil, source: .http)
       }
     }
     let plain = try await converse("hello")
     await #expect(throws: StoresError.noSuchSession) {
-      _ = try await chats.openSession(plain.id, agentID: owner, title: "", model: nil, source: .http)
+      _ = try await chats.openSession(
+        plain.id, agentID: owner, openedBy: .owner, title: "", model: nil, source: .http)
     }
     #expect(try await chats.sessions(agentID: owner).map(\.id) == [session.id])
     #expect(try await chats.sessions(agentID: UUID()).isEmpty)
     #expect(try await chats.sessions().count == 2)
+  }
+
+  @Test("a conversation goes on with who opened it: nobody else adds to it, nor is told that it is there")
+  func openers() async throws {
+    let agentID = UUID()
+    let (issuer, other) = (stores.master.address, try stores.master.agentKey(AgentIndex(rawValue: 0)).address)
+    let openers: [SessionOpener] = [
+      .owner, .accessKey(issuer: issuer, nonce: "a"), .accessKey(issuer: issuer, nonce: "b"),
+      .accessKey(issuer: other, nonce: "a"),
+    ]
+    let chats = chats
+    @Sendable func say(_ text: String, in id: UUID, as opener: SessionOpener) async throws -> SessionRecord {
+      try await chats.openSession(
+        id, agentID: agentID, openedBy: opener, title: "", model: nil, source: .http
+      ) { isNew in [NewTurn(role: "user", content: "\(text) \(isNew)")] }
+    }
+    for opener in openers {
+      let id = UUID()
+      #expect(try await chats.mayOpen(id, agentID: agentID, openedBy: opener))
+      #expect(try await say("first", in: id, as: opener).openedBy == opener)
+      let again = try await say("second", in: id, as: opener)
+      #expect(try await chats.session(id) == again)
+      for stranger in openers where stranger != opener {
+        #expect(try await !chats.mayOpen(id, agentID: agentID, openedBy: stranger))
+        await #expect(throws: StoresError.noSuchSession) { _ = try await say("mine", in: id, as: stranger) }
+      }
+      #expect(try await !chats.mayOpen(id, agentID: UUID(), openedBy: opener))
+      #expect(try await chats.turns(of: id).map(\.content) == ["first true", "second false"])
+    }
+  }
+
+  @Test("of many who open the same conversation at once, one does, and the others add nothing")
+  func race() async throws {
+    let (id, chats, issuer) = (UUID(), chats, stores.master.address)
+    let opened = await withTaskGroup(of: Bool.self) { group in
+      for number in 0..<12 {
+        group.addTask {
+          let session = try? await chats.openSession(
+            id, agentID: nil, openedBy: .accessKey(issuer: issuer, nonce: "\(number)"), title: "", model: nil,
+            source: .http
+          ) { _ in [NewTurn(role: "user", content: "\(number)")] }
+          return session != nil
+        }
+      }
+      return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+    }
+    #expect(opened == 1)
+    #expect(try await chats.turns(of: id).count == 1)
   }
 
   @Test("conversations are listed by what was said last, and as many as were asked for")

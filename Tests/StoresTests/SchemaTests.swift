@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Identity
+import Keyring
 import Testing
 
 @testable import Stores
@@ -23,12 +24,31 @@ struct SchemaTests {
   func frozen() async throws {
     let stores = try TemporaryStores()
     #expect(HostSchema.migrator.migrations == ["1 agents, access keys and revocations"])
-    #expect(ChatSchema.migrator.migrations == ["1 sessions and turns"])
+    #expect(ChatSchema.migrator.migrations == ["1 sessions and turns", "2 who opened a session"])
     // Whoever adds a migration adds the digest after it. Whoever has to change a digest has edited one.
-    #expect(
-      try await digest(stores.host) == "317e8ab51a7fd744b2889097722e2be4af3f8e291747dfafe96bba3003dd6ab8")
-    #expect(
-      try await digest(stores.chat) == "fde90fdc6ac8d64636224c9e2fcb54c16ca2fc8f186042fc18c9b1f5d108c3de")
+    let (host, chat) = (try await digest(stores.host), try await digest(stores.chat))
+    #expect(host == "317e8ab51a7fd744b2889097722e2be4af3f8e291747dfafe96bba3003dd6ab8")
+    #expect(chat == "1b721d8c5b85c3673f9c16092e88371a33dd01fda759d4db74d8afc67cadf35e")
+  }
+
+  @Test("conversations from before it was noted who opened them are the owner's")
+  func olderConversations() async throws {
+    let stores = try TemporaryStores()
+    let pool = try DatabasePool(path: stores.folders.data.appending(path: "older.sqlite").path)
+    try ChatSchema.migrator.migrate(pool, upTo: "1 sessions and turns")
+    let id = UUID()
+    try await pool.write { database in
+      try database.execute(
+        sql: """
+          INSERT INTO sessions (id, agent_id, title, model, source, created_at, updated_at)
+            VALUES (?, NULL, 'Garden', NULL, 'http', 1, 1)
+          """,
+        arguments: [id.uuidString])
+    }
+    try ChatSchema.migrator.migrate(pool)
+    #expect(try await ChatStore(pool).session(id)?.openedBy == .owner)
+    try pool.close()
+    withExtendedLifetime(stores) {}
   }
 
   @Test(

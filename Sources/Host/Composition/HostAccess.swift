@@ -9,8 +9,10 @@ import Synchronization
 /// watch picks up what another process changed within a second.
 final class HostAccess: Sendable {
   private struct Snapshot: Sendable {
+    var generation: Int64 = -1
     var addresses: [UUID: Address] = [:]
     var indices: [Address: AgentIndex] = [:]
+    var exposed: Set<Address> = []
   }
 
   let validator = CurrentValidator()
@@ -20,7 +22,6 @@ final class HostAccess: Sendable {
   private let keyStore: AccessKeyStore
   private let snapshot = Mutex(Snapshot())
   private let signingKeys = Mutex<[Address: SigningKey]>([:])
-  private let generation = Mutex<Int64?>(nil)
 
   /// Derived keys are kept, up to this many.
   private static let keptSigningKeys = 64
@@ -31,20 +32,26 @@ final class HostAccess: Sendable {
     keyStore = keys
   }
 
-  /// Reads agents, keys and revocations again and replaces what was known, whole.
-  func refresh() async throws {
-    let generation = try await keyStore.generation()
-    var new = Snapshot()
-    for agent in try await agentStore.list() {
+  /// Reads agents, keys and revocations again and replaces what was known, whole. Once this returns, what was
+  /// committed before it was called holds, however many do so at once.
+  func refresh() async throws { replace(with: try await keyStore.moment(master: master.address)) }
+
+  /// Replaces what was known, unless it is newer.
+  func replace(with moment: AccessMoment) {
+    var new = Snapshot(generation: moment.generation)
+    for agent in moment.agents {
       guard let address = agent.address, let index = agent.keyIndex else { continue }
       new.addresses[agent.id] = address
       new.indices[address] = index
+      if agent.isExposed { new.exposed.insert(address) }
     }
-    let rules = try await keyStore.validatorRules(master: master.address)
-    snapshot.withLock { [new] in $0 = new }
-    validator.replace(with: AccessKeyValidator(rules: rules))
-    signingKeys.withLock { [new] keys in keys = keys.filter { new.indices[$0.key] != nil } }
-    self.generation.withLock { $0 = generation }
+    let rules = AccessKeyValidator(rules: moment.rules)
+    snapshot.withLock { [new] snapshot in
+      guard new.generation >= snapshot.generation else { return }
+      snapshot = new
+      validator.replace(with: rules)
+      signingKeys.withLock { keys in keys = keys.filter { new.indices[$0.key] != nil } }
+    }
   }
 
   /// Follows changes that other processes make, until the task is cancelled.
@@ -52,7 +59,7 @@ final class HostAccess: Sendable {
     while !Task.isCancelled {
       do {
         try await Task.sleep(for: interval)
-        if try await keyStore.generation() != generation.withLock({ $0 }) { try await refresh() }
+        if try await keyStore.generation() != snapshot.withLock({ $0.generation }) { try await refresh() }
       } catch is CancellationError {
         return
       } catch {
@@ -71,19 +78,31 @@ final class HostAccess: Sendable {
     return snapshot.withLock { $0.indices[address] == nil ? nil : address }
   }
 
-  /// The agent that a path names by UUID or address, as it is right now.
-  func agent(named name: String) async throws -> AgentRecord? {
-    if let id = UUID(uuidString: name) { return try await agentStore.find(id: id) }
-    guard let address = Address(ignoringChecksum: name) else { return nil }
-    return try await agentStore.find(address: address)
+  /// The agent that a path names by UUID or address, as it is right now; nil where there is none for callers from
+  /// there: other machines know of exposed agents alone.
+  func agent(named name: String, from origin: Caller.Origin) async throws -> AgentRecord? {
+    let found: AgentRecord?
+    if let id = UUID(uuidString: name) {
+      found = try await agentStore.find(id: id)
+    } else if let address = Address(ignoringChecksum: name) {
+      found = try await agentStore.find(address: address)
+    } else {
+      found = nil
+    }
+    return found.flatMap { $0.isExposed || !origin.isRemote ? $0 : nil }
   }
 
-  /// All agents, in the order in which they were made.
-  func agents() async throws -> [AgentRecord] { try await agentStore.list() }
+  /// All agents that callers from there may know of, in the order in which they were made.
+  func agents(from origin: Caller.Origin) async throws -> [AgentRecord] {
+    try await agentStore.list().filter { $0.isExposed || !origin.isRemote }
+  }
 
-  /// The key of the agent with this address; nil where no agent of this host has it.
-  func signingKey(of address: Address) throws(IdentityError) -> SigningKey? {
-    guard let index = snapshot.withLock({ $0.indices[address] }) else { return nil }
+  /// The key of the agent with this address; nil where no agent that callers from there may reach has it.
+  func signingKey(of address: Address, from origin: Caller.Origin) throws(IdentityError) -> SigningKey? {
+    let index = snapshot.withLock { known in
+      origin.isRemote && !known.exposed.contains(address) ? nil : known.indices[address]
+    }
+    guard let index else { return nil }
     if let key = signingKeys.withLock({ $0[address] }) { return key }
     let key = try master.agentKey(index)
     guard key.address == address else { return nil }

@@ -19,7 +19,7 @@ extension FrontDoor {
       visitors: VisitorRules(
         bind: settings.bind, configuredNames: settings.allowedHosts, allowedOrigins: settings.allowedOrigins),
       limits: limits,
-      secureDoor: SecureDoor(limits: limits, now: now) { try access.signingKey(of: $0) },
+      secureDoor: SecureDoor(limits: limits, now: now) { try access.signingKey(of: $0, from: $1) },
       logger: services.logger,
       agentAddress: { access.address(of: $0) })
   }

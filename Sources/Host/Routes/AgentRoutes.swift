@@ -5,7 +5,8 @@ import Identity
 import Inference
 import Stores
 
-/// `/agents` and `/agents/{id}`: the agents that a caller may know of. (spec/02, C11)
+/// `/agents` and `/agents/{id}`: the agents that a caller may know of. For other machines, agents that are not
+/// exposed do not exist. (spec/02, C11)
 struct AgentRoutes: RouteGroup {
   let access: HostAccess
   let models: ModelCatalogue
@@ -17,7 +18,8 @@ struct AgentRoutes: RouteGroup {
 
   private func list(_ request: Request, _ context: HostContext) async throws -> Response {
     let scope = context.caller.agentScope
-    let visible = try await access.agents().filter { scope == nil || $0.address == scope }
+    let visible = try await access.agents(from: context.caller.origin)
+      .filter { scope == nil || $0.address == scope }
     let fallback = await defaultModel()
     return try .json(Listing(agents: visible.map { AgentItem($0, fallback: fallback) }))
   }
@@ -25,7 +27,9 @@ struct AgentRoutes: RouteGroup {
   private func show(_ request: Request, _ context: HostContext) async throws -> Response {
     let name = context.parameters.get("id") ?? ""
     guard AgentName.isValid(name) else { return AgentName.invalid }
-    guard let agent = try await access.agent(named: name) else { return AgentName.unknown }
+    guard let agent = try await access.agent(named: name, from: context.caller.origin) else {
+      return AgentName.unknown
+    }
     return try .json(AgentItem(agent, fallback: await defaultModel()))
   }
 

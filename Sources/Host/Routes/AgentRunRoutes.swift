@@ -2,6 +2,7 @@ import Agents
 import Foundation
 import HTTPTypes
 import Hummingbird
+import Identity
 import Inference
 import Stores
 
@@ -29,12 +30,19 @@ struct AgentRunRoutes: RouteGroup {
       return context.caller.principal == .owner ? AgentName.unknown : Self.notExposable
     }
     guard AgentName.isValid(name) else { return AgentName.invalid }
-    guard let agent = try await access.agent(named: name) else { return AgentName.unknown }
+    guard let agent = try await access.agent(named: name, from: context.caller.origin) else {
+      return AgentName.unknown
+    }
     do throws(InferenceError) { try chat.validate() } catch {
       return .failure(.badRequest, code: "invalid_request", message: error.description)
     }
-    guard let place = admission.enter() else { return admission.agentRefusal }
-    return stream(chat, by: agent, options: options(for: chat, request, context), holding: place)
+    let options = options(for: chat, request, context)
+    guard try await runner.mayOpenSession(with: agent, options) else {
+      return .failure(
+        .notFound, code: "session_not_found", message: StoresError.noSuchSession.description)
+    }
+    guard let place = admission.enter(for: context.caller.principal) else { return admission.agentRefusal }
+    return stream(chat, by: agent, options: options, holding: place)
   }
 
   private func options(for chat: ChatRequest, _ request: Request, _ context: HostContext) -> RunOptions {
@@ -42,7 +50,7 @@ struct AgentRunRoutes: RouteGroup {
     return RunOptions(
       sessionID: session.flatMap(UUID.init(uuidString:)),
       persist: request.headers[.persist]?.lowercased() != "false",
-      source: context.caller.principal == .owner ? .chat : .http)
+      source: context.caller.principal == .owner ? .chat : .http, opener: context.caller.sessionOpener)
   }
 
   /// Answers at once: loading a model may take a while, during which the caller hears that somebody is there.
@@ -69,6 +77,17 @@ struct AgentRunRoutes: RouteGroup {
         Built-in agent \(builtIn.uuidString) is not reachable from http/agents/run. Built-in agents \
         (including the Default agent) are only available inside the Osaurus app.
         """)
+  }
+}
+
+extension Caller {
+  /// Whose a conversation is that this caller opens. The front door lets nobody in who proved nothing.
+  fileprivate var sessionOpener: SessionOpener {
+    switch principal {
+    case .owner: .owner
+    case .accessKey(let key): .accessKey(issuer: key.issuer, nonce: key.nonce)
+    case .anonymous: SessionOpener(rawValue: "")
+    }
   }
 }
 

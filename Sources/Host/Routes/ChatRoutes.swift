@@ -20,7 +20,7 @@ struct ChatRoutes: RouteGroup {
       return .failure(.badRequest, type: "invalid_request_error", message: "Invalid request format")
     }
     do throws(InferenceError) { try chat.validate() } catch { return RequestFailure(error).response }
-    guard let place = admission.enter() else { return admission.refusal }
+    guard let place = admission.enter(for: context.caller.principal) else { return admission.refusal }
 
     let accept = request.headers[.accept] ?? ""
     let streams = chat.stream == true || accept.lowercased().contains("text/event-stream")

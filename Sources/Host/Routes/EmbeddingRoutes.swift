@@ -14,7 +14,7 @@ struct EmbeddingRoutes: RouteGroup {
     guard var wanted = try await request.decoded(EmbeddingRequest.self) else {
       return .failure(.badRequest, type: "invalid_request_error", message: "Invalid request format")
     }
-    guard let place = admission.enter() else { return admission.refusal }
+    guard let place = admission.enter(for: context.caller.principal) else { return admission.refusal }
     defer { withExtendedLifetime(place) {} }
     do {
       let (provider, model) = try await models.resolve(wanted.model)

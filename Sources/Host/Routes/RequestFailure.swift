@@ -26,6 +26,8 @@ struct RequestFailure: Hashable, Sendable {
         message: "The request was cancelled.")
     case let error as InferenceError:
       self.init(inference: error)
+    case StoresError.noSuchSession:
+      self.init(.notFound, type: "session_not_found", message: StoresError.noSuchSession.description)
     case let error as any HostFailure:
       self.init(.internalServerError, type: "internal_error", message: error.description)
     default:

@@ -12,16 +12,16 @@ struct SecureDoor: Sendable {
   private let sessions: SessionStore
   private let limiter: AttemptLimiter
   private let now: @Sendable () -> Int64
-  private let agentKey: @Sendable (Address) async throws -> SigningKey?
+  private let agentKey: @Sendable (Address, Caller.Origin) async throws -> SigningKey?
 
   /// - Parameters:
   ///   - now: Unix time in seconds.
   ///   - clock: what handshakes are counted by.
-  ///   - agentKey: the key of the agent with this address; nil where this host has none.
+  ///   - agentKey: the key of the agent with this address; nil where this host has none for callers from there.
   init(
     limits: HostLimits, now: @escaping @Sendable () -> Int64,
     clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
-    agentKey: @escaping @Sendable (Address) async throws -> SigningKey?
+    agentKey: @escaping @Sendable (Address, Caller.Origin) async throws -> SigningKey?
   ) {
     self.limits = limits
     self.now = now
@@ -43,7 +43,8 @@ struct SecureDoor: Sendable {
       let hello = try body.withUnsafeReadableBytes { text throws(SecureChannelError) in
         try ClientHello(parsing: text)
       }
-      guard let agent = hello.agent, let key = try await agentKey(agent) else {
+      guard let agent = hello.agent, let key = try await agentKey(agent, context.caller.origin)
+      else {
         throw SecureChannelError.unknownAgent
       }
       let now = now()

@@ -119,12 +119,43 @@ struct AgentHistoryTests {
       _ = try await adas.ask("POST", "/agents/\(ada.id)/run", chat("say secret"), headers: named)
       let bobs = doors.with(key: try await host.key(for: "Bob").text)
       let answer = try await bobs.ask("POST", "/agents/\(bob.id)/run", chat("say what"), headers: named)
-      let stream = StreamedAnswer(answer.text)
-      #expect(stream.kinds == ["error", "[DONE]"])
-      #expect(!answer.text.contains("secret"))
+      #expect(answer.status == 404)
+      #expect(answer.text == Self.notFound)
       await host.services.runner.settle()
       #expect(try await host.turns(of: session).count == 2)
       #expect(host.model.seen.withLock { $0.requests.count } == 1)
+    }
+  }
+
+  private static let notFound =
+    #"{"error":"session_not_found","message":"There is no such conversation with this agent."}"#
+
+  @Test("a conversation cannot be gone on with by another key of the same agent, nor by the owner's")
+  func otherKeys() async throws {
+    try await WholeHost.serve { host, doors in
+      let ada = try await host.agent("Ada")
+      let path = "/agents/\(ada.id)/run"
+      let keys = [
+        try await host.key(for: "Ada").text, try await host.key(for: "Ada").text, try await host.key().text,
+      ]
+      let callers = [doors.control] + keys.map { doors.with(key: $0) }
+      for (index, caller) in callers.enumerated() {
+        let session = UUID()
+        let named = ["X-Session-Id: \(session)"]
+        #expect(try await caller.ask("POST", path, chat("say secret"), headers: named).status == 200)
+        for (other, stranger) in callers.enumerated() where other != index {
+          let refused = try await stranger.ask("POST", path, chat("say what"), headers: named)
+          #expect(refused.status == 404)
+          #expect(refused.text == Self.notFound)
+          let more = chat("say what", more: #","session_id":"\#(session)""#)
+          #expect(try await stranger.ask("POST", path, more).status == 404)
+        }
+        let again = try await caller.ask(
+          "POST", path, chat("say secret", "secret ", "say on"), headers: named)
+        #expect(StreamedAnswer(again.text).text == "on ")
+        await host.services.runner.settle()
+        #expect(try await host.turns(of: session).count == 4)
+      }
     }
   }
 

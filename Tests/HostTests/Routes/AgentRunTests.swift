@@ -156,7 +156,7 @@ struct AgentRunTests {
         try await paths.asyncMap { try await wire.ask("POST", $0, body) }
       }
       let admission = host.services.admission
-      var places = (0..<admission.limit).compactMap { _ in admission.enter() }
+      var places = (0..<admission.limit).compactMap { _ in admission.enter(for: .owner) }
       #expect(places.count == 12)
       let message = "Server is at inference capacity (12 concurrent requests). Retry shortly."
       let refused = try await statuses()
@@ -168,6 +168,36 @@ struct AgentRunTests {
       }
       places.removeAll()
       for _ in 0..<5 { #expect(try await statuses().map(\.status) == [200, 200, 200]) }
+    }
+  }
+
+  @Test("however much one key asks for, the owner and other keys are answered")
+  func reserve() async throws {
+    try await serve { host, ada, wire in
+      let other = try await host.key(for: "Ada").text
+      let path = "/agents/\(ada.id)/run"
+      let drone = wire.bytes("POST", path, Array(chat("drone").utf8))
+      let request = chat("say yes")
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for _ in 0..<host.services.admission.limitPerKey {
+          group.addTask {
+            try await wire.connect { client in
+              try await client.send(drone)
+              _ = try await client.rest()
+            }
+          }
+        }
+        while host.services.admission.count < host.services.admission.limitPerKey { await Task.yield() }
+        var others = wire
+        others.key = other
+        let statuses = [
+          try await wire.ask("POST", path, request).status,
+          try await others.ask("POST", path, request).status,
+          try await host.owner.send("POST", path, body: Array(request.utf8)).status,
+        ]
+        #expect(statuses == [503, 200, 200])
+        group.cancelAll()
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Inference
+import Stores
 import Testing
 
 @testable import Host
@@ -24,6 +25,13 @@ struct RequestFailureTests {
     #expect(failure.status.code == status)
     #expect(failure.type == type)
     #expect(failure.message == error.description)
+  }
+
+  @Test("somebody else's conversation is one that is not there")
+  func conversations() {
+    let failure = RequestFailure(StoresError.noSuchSession)
+    #expect(failure.status.code == 404)
+    #expect(failure.type == "session_not_found")
   }
 
   @Test("a request that nobody waits for is cancelled, not failed")

@@ -57,7 +57,7 @@ struct TestHost: Sendable {
       limits: limits,
       secureDoor: SecureDoor(
         limits: limits, now: { Self.now + clock.seconds }, clock: { clock.instant },
-        agentKey: { address in [agent, other].first { $0.address == address } }),
+        agentKey: { address, _ in [agent, other].first { $0.address == address } }),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
       agentAddress: { name in
         switch name {

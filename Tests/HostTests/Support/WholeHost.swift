@@ -134,13 +134,14 @@ struct WholeHost: Sendable {
 
   /// What the host answers to a request that came in the clear from another machine.
   func fromElsewhere(
-    _ method: HTTPRequest.Method, _ path: String, key: String?, _ body: String = ""
+    _ method: HTTPRequest.Method, _ path: String, key: String?, _ body: String = "",
+    through door: FrontDoor? = nil
   ) async throws -> TestHost.Answer {
     var headers: HTTPFields = [:]
     if let key { headers[.authorization] = "Bearer \(key)" }
     let head = HTTPRequest(
       method: method, scheme: "http", authority: "192.0.2.1:1337", path: path, headerFields: headers)
-    let response = try await FrontDoor(services: services).respond(
+    let response = try await (door ?? FrontDoor(services: services)).respond(
       to: head, body: ByteBuffer(string: body), from: TestHost.network)
     let collected = BodyCollector(limit: 1 << 26)
     try await response.body.write(collected)
