@@ -69,7 +69,7 @@ struct ServeCommandTests {
       try await program.serve { service in
         let second = try await program("serve", "--port", "0")
         #expect(second.status == 1)
-        #expect(second.errors.contains("running already"))
+        #expect(second.errors.contains("already"))
         #expect(second.errors.contains("osaurus-host status"))
         let status = try await program("status", "--json")
         #expect(status.json["pid"] as? Int == Int(service.process))
