@@ -7,8 +7,8 @@ import Synchronization
 
 /// One connection: reads a request, has it answered, and goes on to the next.
 ///
-/// A body is taken only for a request that the front door has let in by its head; for others it is read and
-/// forgotten, so that the caller gets to see why.
+/// A body is taken only for a request that the front door has let in by its head. Others are answered at once; if
+/// they announced a body, they are the last on their connection, which lingers so that the caller gets to see why.
 struct Connection: Sendable {
   typealias Stream = NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>
   typealias Parts = NIOAsyncChannelInboundStream<HTTPServerRequestPart>.AsyncIterator
@@ -21,10 +21,12 @@ struct Connection: Sendable {
   let localAddress: SourceAddress?
   let door: FrontDoor
   let held: HeldBytes
+  let standing: ConnectionStanding
 
   /// Puts the handlers of a connection on a channel. To be called on the channel's event loop.
   static func make(
-    on channel: any Channel, origin: Caller.Origin, door: FrontDoor, held: HeldBytes
+    on channel: any Channel, origin: Caller.Origin, door: FrontDoor, held: HeldBytes,
+    standing: ConnectionStanding
   ) throws -> Connection {
     let limits = door.limits
     let watch = CallerWatch()
@@ -45,7 +47,7 @@ struct Connection: Sendable {
     return Connection(
       channel: channel, stream: UnservedStream(stream), watch: watch, origin: origin,
       localAddress: SourceAddress(channel.localAddress),
-      door: door, held: held)
+      door: door, held: held, standing: standing)
   }
 
   /// Serves until either side closes. Whatever goes wrong ends this connection and nothing else.
@@ -100,25 +102,28 @@ struct Connection: Sendable {
         announced.map { .tooLarge($0, limit: limit) } ?? .text("Bad Request", status: .badRequest), outbound)
       return false
     }
-    let arrival = Arrival(origin: origin, localAddress: localAddress)
-    let admission = try await door.admit(request, from: arrival)
+    // A connection that asks for another protocol is not read from after this request.
+    let isLast = !head.isKeepAlive || head.version != .http1_1 || head.headers.contains(name: "upgrade")
     let expectsContinue = head.headers.first(name: "expect")?.lowercased() == "100-continue"
-    let ticket: FrontDoor.Ticket?
-    switch admission {
+    let ticket: FrontDoor.Ticket
+    switch try await door.admit(request, from: Arrival(origin: origin, localAddress: localAddress)) {
     case .admitted(let admitted):
       ticket = admitted
+      if ticket.isProven && !standing.prove() { return false }
       if expectsContinue { try await outbound.write(.head(.init(version: head.version, status: .continue))) }
     case .answered(let response):
-      ticket = nil
-      if expectsContinue {
-        try await send(response, outbound, for: request)
-        return false
+      let hasBody = announced != nil && announced != 0 || head.headers.contains(name: "transfer-encoding")
+      let isLast = isLast || expectsContinue || hasBody
+      if !isLast {
+        guard case .end? = try await parts.next() else { return false }
       }
+      try await send(response, outbound, for: request, version: head.version, isLast: isLast)
+      return !isLast
     }
 
     var share = HeldShare(of: held, for: origin.source)
     let body: ByteBuffer
-    switch try await read(&parts, upTo: limit, keeping: ticket != nil, &share) {
+    switch try await read(&parts, upTo: limit, &share) {
     case .whole(let whole): body = whole
     case .tooLarge(let count):
       try await send(.tooLarge(count, limit: limit), outbound, for: request)
@@ -134,19 +139,14 @@ struct Connection: Sendable {
       return false
     }
 
-    // A connection that asks for another protocol is not read from after this request.
-    let isLast = !head.isKeepAlive || head.version != .http1_1 || head.headers.contains(name: "upgrade")
-    switch admission {
-    case .answered(let response):
-      try await send(response, outbound, for: request, version: head.version, isLast: isLast)
-    case .admitted(let ticket):
-      let (door, watch) = (door, watch)
+    let (door, watch) = (door, watch)
+    let wasAnswered = try await standing.whileAnswering {
       try await watch.whileCallerWaits {
         let response = try await door.answer(ticket, body: body)
         try await send(response, outbound, for: request, version: head.version, isLast: isLast)
       }
     }
-    return !isLast
+    return wasAnswered && !isLast
   }
 
   private enum Body {
@@ -158,7 +158,7 @@ struct Connection: Sendable {
 
   /// Reads a body to its end, or until it is too large.
   private func read(
-    _ parts: inout Parts, upTo limit: Int, keeping: Bool, _ share: inout HeldShare
+    _ parts: inout Parts, upTo limit: Int, _ share: inout HeldShare
   ) async throws -> Body {
     var body = ByteBuffer()
     var count: UInt64 = 0
@@ -169,7 +169,6 @@ struct Connection: Sendable {
       case .body(var bytes):
         count += UInt64(bytes.readableBytes)
         if count > UInt64(limit) { return .tooLarge(count) }
-        guard keeping else { continue }
         guard share.add(bytes.readableBytes) else { return .noRoom }
         if body.readableBytes == 0 { body = bytes } else { body.writeBuffer(&bytes) }
       }

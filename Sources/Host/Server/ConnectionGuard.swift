@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 
-/// Watches one connection's clock: a head that does not come, a body that pauses, a caller that does not read,
+/// Watches one connection's clock: a head that does not come, a body that pauses or dribbles, a caller that does not read,
 /// one that sends on after it was refused, and one that has gone. It stands between the HTTP decoder and the task
 /// that answers.
 ///
@@ -31,6 +31,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
   private let limits: HostLimits
   private let watch: CallerWatch
   private var reading = Reading.nothing
+  private var body: BodyAllowance
   /// Requests whose head was read and whose answer is not yet written to its end.
   private var unanswered = 0
   private var isLingering = false
@@ -43,6 +44,11 @@ final class ConnectionGuard: ChannelDuplexHandler {
   init(limits: HostLimits, watch: CallerWatch) {
     self.limits = limits
     self.watch = watch
+    body = Self.allowance(limits)
+  }
+
+  private static func allowance(_ limits: HostLimits) -> BodyAllowance {
+    BodyAllowance(pause: TimeAmount(limits.bodyTimeout), rate: limits.bodyRate)
   }
 
   // MARK: What comes in
@@ -71,9 +77,10 @@ final class ConnectionGuard: ChannelDuplexHandler {
     switch unwrapInboundIn(data) {
     case .head:
       reading = .body
+      body = Self.allowance(limits)
       unanswered += 1
-    case .body:
-      break
+    case .body(let bytes):
+      body.add(bytes.readableBytes)
     case .end:
       reading = .nothing
     }
@@ -173,23 +180,23 @@ final class ConnectionGuard: ChannelDuplexHandler {
 
   // MARK: The clock
 
-  /// What the connection waits for right now, and how long it may take.
-  private var patience: Duration? {
+  /// Until when what the connection waits for right now has to come; nil where it does not wait for the caller.
+  private func patience() -> NIODeadline? {
+    let now = NIODeadline.now()
     switch reading {
-    case .nothing: unanswered == 0 ? limits.idleTimeout : nil
-    case .head: unanswered == 0 ? limits.headTimeout : nil
+    case .nothing: return unanswered == 0 ? now + TimeAmount(limits.idleTimeout) : nil
+    case .head: return unanswered == 0 ? now + TimeAmount(limits.headTimeout) : nil
     // The body of a later request waits for the answer to an earlier one, not for the caller.
-    case .body: unanswered == 1 ? limits.bodyTimeout : nil
+    case .body: return unanswered == 1 ? body.deadline(after: now) : nil
     }
   }
 
   private func progress(_ context: ChannelHandlerContext) {
     guard !isLingering else { return }
-    guard let patience else {
+    guard let new = patience() else {
       deadline = nil
       return
     }
-    let new = NIODeadline.now() + TimeAmount(patience)
     let isEarlier = deadline.map { new < $0 } ?? true
     deadline = new
     if timer == nil || isEarlier { schedule(context, at: new) }

@@ -52,6 +52,14 @@ struct FrontDoor: Sendable {
     fileprivate let routeClass: RouteClass
     fileprivate let arrival: Arrival
     fileprivate let context: HostContext
+
+    /// Whether the request proved who asks; what is inside an envelope is not known yet.
+    var isProven: Bool {
+      switch context.caller.principal {
+      case .owner, .accessKey: true
+      case .anonymous: false
+      }
+    }
   }
 
   /// What the door says to a request's head, before it takes the body.

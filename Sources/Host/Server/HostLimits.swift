@@ -23,8 +23,10 @@ struct HostLimits: Hashable, Sendable {
   var connectionsPerSource = 64
   /// How long a request's line and headers may take, from their first byte.
   var headTimeout = Duration.seconds(10)
-  /// How long a body may pause.
+  /// How long a body may pause, and how far it may be behind `bodyRate`.
   var bodyTimeout = Duration.seconds(60)
+  /// Bytes a second that a body has to come with.
+  var bodyRate = 16 << 10
   /// How long a connection may stay without a request.
   var idleTimeout = Duration.seconds(60)
   /// How long a caller may leave what it was sent unread.

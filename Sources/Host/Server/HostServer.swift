@@ -160,12 +160,14 @@ struct HostServer: Service {
   }
 
   private func admitFromTCP(_ channel: any Channel) throws -> Connection? {
-    guard let source = SourceAddress(channel.remoteAddress), limiter.admit(channel, from: source) else {
+    let standing = ConnectionStanding()
+    guard let source = SourceAddress(channel.remoteAddress), limiter.admit(channel, from: source, standing)
+    else {
       Self.turnAway(channel)
       return nil
     }
     let origin: Caller.Origin = source.isLoopback ? .loopback(source) : .network(source)
-    return try Connection.make(on: channel, origin: origin, door: door, held: held)
+    return try Connection.make(on: channel, origin: origin, door: door, held: held, standing: standing)
   }
 
   /// Says politely that there are too many connections.
@@ -182,13 +184,15 @@ struct HostServer: Service {
   private func listen(on descriptor: CInt) async throws -> Listener {
     try await bootstrap.bind(descriptor) { channel in
       PeerCredentials.user(of: channel).flatMapThrowing { user in
-        guard user == geteuid(), limiter.admit(channel, from: nil) else {
+        let standing = ConnectionStanding()
+        guard user == geteuid(), limiter.admit(channel, from: nil, standing) else {
           door.logger.warning(
             "another user was turned away from the control socket", metadata: ["user": "\(user)"])
           channel.close(promise: nil)
           return nil
         }
-        return try Connection.make(on: channel, origin: .control(user: user), door: door, held: held)
+        return try Connection.make(
+          on: channel, origin: .control(user: user), door: door, held: held, standing: standing)
       }
     }
   }

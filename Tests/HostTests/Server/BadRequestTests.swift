@@ -21,7 +21,7 @@ struct BadRequestTests {
       "POST /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: +5\r\n\r\nhello",
       "POST /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5, 5\r\n\r\nhello",
       "POST /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999999\r\n\r\n",
-      "POST /health HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+      "GET /health HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
       "POST /health HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
       "GET /health HTTP/1.1\r\nHost: localhost\r\nHost: elsewhere\r\n\r\n",
       "GET /health HTTP/1.1\r\n\r\n",
@@ -102,10 +102,44 @@ struct BadRequestTests {
       let strangers = try await ask(
         "/chat/completions", "Transfer-Encoding: chunked\r\n",
         String(repeating: chunk, count: 4) + "0\r\n\r\n")
-      #expect(strangers.hasPrefix("HTTP/1.1 413 "))
+      #expect(strangers.hasPrefix("HTTP/1.1 401 "))
       let allowed = try await ask(
         "/chat/completions", "Connection: close\r\nTransfer-Encoding: chunked\r\n", chunk + "0\r\n\r\n")
       #expect(allowed.hasPrefix("HTTP/1.1 401 "))
+    }
+  }
+
+  @Test(
+    "a request that is refused is refused at once, however much it announced and however little it sends",
+    arguments: [
+      "Content-Length: 1000000\r\n\r\n", "Content-Length: 1000000\r\n\r\nhalf",
+      "Transfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+    ])
+  func refusedAtOnce(rest: String) async throws {
+    let host = try TestHost()
+    try await host.serve { listening in
+      for (target, status) in [
+        ("POST /chat/completions", 401), ("PUT /secure/call", 404), ("OPTIONS /", 204),
+      ] {
+        let answer = try await RawClient.exchange(
+          port: listening.port, "\(target) HTTP/1.1\r\nHost: localhost\r\n\(rest)")
+        #expect(answer.hasPrefix("HTTP/1.1 \(status) "), "\(answer)")
+        #expect(answer.lowercased().contains("connection: close"))
+      }
+    }
+  }
+
+  @Test("a request that is refused and announced nothing leaves its connection to the next")
+  func refusedAndKept() async throws {
+    let host = try TestHost()
+    try await host.serve { listening in
+      let answers = try await RawClient.exchange(
+        port: listening.port,
+        "GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n"
+          + "POST /models HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+          + "GET /health HTTP/1.1\r\n" + Self.tail
+      ).components(separatedBy: "HTTP/1.1 ").map { $0.prefix(3) }
+      #expect(answers == ["", "401", "401", "200"])
     }
   }
 

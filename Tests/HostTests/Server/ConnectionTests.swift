@@ -88,13 +88,30 @@ struct ConnectionTests {
     limits.bodyTimeout = .milliseconds(50)
     let host = try TestHost(limits: limits)
     try await host.serve { listening in
-      for key in [host.masterKey, "none"] {
-        let head = "POST /chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(key)\r\n"
+      for path in ["/chat/completions", "/secure/session", "/secure/call"] {
+        let head = "POST \(path) HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(host.masterKey)\r\n"
         let answer = try await RawClient.exchange(port: listening.port, head + rest)
         #expect(answer.hasPrefix("HTTP/1.1 408 "))
       }
     }
     #expect(host.probes.requests.withLock { $0.isEmpty })
+  }
+
+  @Test("a body that comes byte by byte without end is given up")
+  func dribble() async throws {
+    var limits = HostLimits()
+    limits.bodyTimeout = .milliseconds(300)
+    limits.bodyRate = 1 << 40
+    limits.lingerTimeout = .milliseconds(500)
+    let host = try TestHost(limits: limits)
+    try await host.serve { listening in
+      try await RawClient.connect(port: listening.port) { client in
+        try await client.send(
+          "POST /secure/call HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30000000\r\n\r\n")
+        await client.dribble()
+        #expect(try await client.rest().hasPrefix("HTTP/1.1 408 "))
+      }
+    }
   }
 
   @Test("a connection that asks nothing more is closed without a word")
@@ -225,11 +242,11 @@ struct ConnectionTests {
     let host = try TestHost(limits: limits)
     try await host.serve { listening in
       try await RawClient.connect(port: listening.port) { first in
-        try await first.send(Self.get)
-        _ = try await first.read(until: "GET /health ")
+        try await first.send(post("/endless", host))
+        _ = try await first.read(until: "more")
         try await RawClient.connect(port: listening.port) { second in
-          try await second.send(Self.get)
-          _ = try await second.read(until: "GET /health ")
+          try await second.send(post("/chat/completions", host))
+          _ = try await second.read(until: "POST /chat/completions ")
           let third = try await RawClient.exchange(port: listening.port, "")
           #expect(third.hasPrefix("HTTP/1.1 503 "))
         }
@@ -237,6 +254,40 @@ struct ConnectionTests {
       var answer = ""
       while !answer.hasPrefix("HTTP/1.1 200 ") {
         answer = try await RawClient.exchange(port: listening.port, Self.lastGet)
+      }
+    }
+  }
+
+  @Test(
+    "in a full house one that has proved nothing and waits gives way to the next; who has proved something stays",
+    arguments: [(2, 64), (64, 2)])
+  func givingWay(all: Int, forOne: Int) async throws {
+    var limits = HostLimits()
+    limits.connections = all
+    limits.connectionsPerSource = forOne
+    let host = try TestHost(limits: limits)
+    let reading = "POST /secure/call HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"
+    try await host.serve { listening in
+      try await RawClient.connect(port: listening.port) { known in
+        let ask = post("/chat/completions", host)
+        try await known.send(ask)
+        _ = try await known.read(until: "POST /chat/completions ")
+        // Silent, waiting for more of a head, waiting for more of a body, and idle after an answer.
+        for start in ["", "GET /health HTTP/1.1\r\n", reading, Self.get] {
+          try await RawClient.connect(port: listening.port) { holder in
+            try await holder.send(Self.get)
+            _ = try await holder.read(until: "GET /health ")
+            holder.clear()
+            if !start.isEmpty { try await holder.send(start) }
+            if start == Self.get { _ = try await holder.read(until: "GET /health ") }
+            let next = try await RawClient.exchange(port: listening.port, Self.lastGet)
+            #expect(next.hasPrefix("HTTP/1.1 200 "))
+            #expect(try await !holder.rest().contains("408"))
+          }
+        }
+        known.clear()
+        try await known.send(ask)
+        #expect(try await known.read(until: "POST /chat/completions ").hasPrefix("HTTP/1.1 200 "))
       }
     }
   }

@@ -44,6 +44,11 @@ struct RawClient {
     try await outbound.write(ByteBuffer(bytes: bytes))
   }
 
+  /// Sends one byte after another, each when the one before has left, until the other side closes.
+  func dribble() async {
+    while (try? await channel.writeAndFlush(ByteBuffer(string: "a")).get()) != nil {}
+  }
+
   /// Says that nothing more will be sent, and goes on listening.
   func closeOutput() { outbound.finish() }
 
