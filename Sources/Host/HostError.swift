@@ -78,8 +78,8 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
       """
     case .dataInUse(let folder):
       """
-      A service runs on the data in \(folder) already; see 'osaurus-host status', or stop it before you start \
-      another one.
+      A service is running already on the data in \(folder); see 'osaurus-host status', or stop it before you \
+      start another one.
       """
     case .alreadyRunning(let socket):
       "The service is running already (it holds \(socket)); see 'osaurus-host status'."

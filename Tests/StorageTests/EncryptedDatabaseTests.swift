@@ -114,6 +114,18 @@ struct EncryptedDatabaseTests {
     try pool.close()
   }
 
+  @Test("nobody else opens a database while it is brought to a schema")
+  func lockedWhileMigrating() throws {
+    let folders = host.folders
+    var migrator = DatabaseMigrator()
+    migrator.registerMigration("1") { _ in
+      let lock = try FileLock(tryFor: folders.databaseLock)
+      #expect(lock == nil)
+    }
+    try host.open(.generate(), migrator: migrator).close()
+    #expect(try FileLock(tryFor: folders.databaseLock) != nil)
+  }
+
   @Test("what SQLCipher is given is the key in hexadecimal, and nothing else")
   func literal() {
     let key = SecretBytes(count: 4) { $0.copyBytes(from: [0x00, 0x9f, 0xa0, 0xff]) }
