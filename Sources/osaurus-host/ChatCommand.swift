@@ -17,9 +17,8 @@ struct RunCommand: AsyncParsableCommand {
   func run() async throws {
     let prompt = try prompt == "-" ? TextFile.read("-", atMost: 4 * 1024 * 1024) : prompt
     try await Owner.withService { owner in
-      let found = try await LocalAgent.find(agent, owner)
-      var conversation = Conversation(model: model)
-      try await conversation.say(prompt) { try await found.ask($0, &$1) }
+      var conversation = Conversation(with: try await LocalAgent.find(agent, owner), model: model)
+      try await conversation.say(prompt)
     }
   }
 }
@@ -36,17 +35,14 @@ struct ChatCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await Owner.withService { owner in
-      let found = try await LocalAgent.find(agent, owner)
-      var conversation = Conversation(model: model)
-      try await ConversationLoop.run { line in
-        try await conversation.say(line) { try await found.ask($0, &$1) }
-      }
+      var conversation = Conversation(with: try await LocalAgent.find(agent, owner), model: model)
+      try await conversation.followInput()
     }
   }
 }
 
 /// An agent that is asked over the control socket.
-struct LocalAgent {
+struct LocalAgent: ConversationPartner {
   let agent: AgentRow
   let owner: Owner
 
@@ -55,7 +51,7 @@ struct LocalAgent {
     return LocalAgent(agent: try answer.decoded(AgentRow.self), owner: owner)
   }
 
-  func ask(_ request: ChatRequest, _ printer: inout AnswerPrinter) async throws {
+  func answer(_ request: ChatRequest, _ printer: inout AnswerPrinter) async throws {
     try await owner.stream("/agents/\(agent.id)/run", request) { bytes in
       try printer.feed(Array(bytes.readableBytesView))
     }

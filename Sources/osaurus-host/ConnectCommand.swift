@@ -116,8 +116,8 @@ struct ConnectCommand: AsyncParsableCommand {
       let peer = try place.book.peer(named: name)
       let model = model
       try await PeerConnection.with(peer, key: try place.book.key(of: peer), place.book) { client in
-        var conversation = Conversation(model: model)
-        try await conversation.say(prompt) { try await client.ask(peer, $0, &$1) }
+        var conversation = Conversation(with: RemoteAgent(peer: peer, client: client), model: model)
+        try await conversation.say(prompt)
       }
     }
   }
@@ -135,10 +135,8 @@ struct ConnectCommand: AsyncParsableCommand {
       let peer = try place.book.peer(named: name)
       let model = model
       try await PeerConnection.with(peer, key: try place.book.key(of: peer), place.book) { client in
-        var conversation = Conversation(model: model)
-        try await ConversationLoop.run { line in
-          try await conversation.say(line) { try await client.ask(peer, $0, &$1) }
-        }
+        var conversation = Conversation(with: RemoteAgent(peer: peer, client: client), model: model)
+        try await conversation.followInput()
       }
     }
   }
@@ -178,10 +176,13 @@ private enum PeerConnection {
   }
 }
 
-extension PeerClient {
-  /// Asks the peer's agent.
-  fileprivate func ask(_ peer: Peer, _ request: ChatRequest, _ printer: inout AnswerPrinter) async throws {
-    let answer = try await stream(
+/// An agent that is asked through the secure channel.
+private struct RemoteAgent: ConversationPartner {
+  let peer: Peer
+  let client: PeerClient
+
+  func answer(_ request: ChatRequest, _ printer: inout AnswerPrinter) async throws {
+    let answer = try await client.stream(
       "POST", "/agents/\(peer.address.checksummed)/run", body: [UInt8](try JSONEncoder().encode(request)))
     for try await piece in answer { try printer.feed(piece) }
   }
