@@ -114,58 +114,74 @@ private struct Examination {
     return [Finding(part: "folders", state: .good, detail: "open to you alone (\(folders.data.path))")]
   }
 
-  /// The identity, its keys, the databases under them, and the models: in one go, as the service opens them.
+  /// The identity, its keys, the databases under them, and the models.
   private func host(_ folders: HostFolders) async -> [Finding] {
-    let services: HostServices
+    let settings: HostSettings
     do {
-      services = try await OpenHost.services()
+      settings = try HostSettings.load(
+        folders: folders, environment: ProcessInfo.processInfo.environment)
     } catch HostError.notInitialised {
       return [
         Finding(
           part: "identity", state: .broken, detail: "there is none yet", remedy: "osaurus-host init")
       ]
     } catch {
-      let failure = FailureTranslation.failure(for: error)
-      return [
-        Finding(part: "host", state: .broken, detail: failure.sentence, remedy: failure.nextStep)
-      ]
+      return [Self.broken("settings", error)]
     }
-    let kind = services.settings.keyStore
-    var findings = [
-      Finding(part: "identity", state: .good, detail: services.address.checksummed),
+    var findings = settings.unknownKeys.map { name in
       Finding(
-        part: "keys", state: kind == .file ? .note : .good,
-        detail: HostKeyStore.plainWords(kind)),
-      Finding(part: "databases", state: .good, detail: "they open under their keys"),
-    ]
-    for name in services.settings.unknownKeys {
-      findings.append(
-        Finding(
-          part: "settings", state: .note, detail: "'\(name)' in host.json means nothing",
-          remedy: "Correct or remove it in \(folders.settingsFile.path)"))
+        part: "settings", state: .note, detail: "'\(name)' in host.json means nothing",
+        remedy: "Correct or remove it in \(folders.settingsFile.path)")
     }
-    findings.append(await models(services))
-    await services.shutdown()
+    do {
+      let check = try HostCheck(folders: folders, settings: settings)
+      findings += [
+        Finding(part: "identity", state: .good, detail: check.address.checksummed),
+        Finding(
+          part: "keys", state: settings.keyStore == .file ? .note : .good,
+          detail: HostKeyStore.plainWords(settings.keyStore)),
+      ]
+      findings += check.databases.sorted { $0.key.rawValue < $1.key.rawValue }.map(Self.database)
+    } catch {
+      findings.append(Self.broken("host", error))
+    }
+    findings.append(await models(folders, settings))
     return findings
   }
 
-  private struct Models: Decodable {
-    struct Row: Decodable { let id: String }
-    let models: [Row]
-    let current: String?
+  private static func broken(_ part: String, _ error: any Error) -> Finding {
+    let failure = FailureTranslation.failure(for: error)
+    return Finding(part: part, state: .broken, detail: failure.sentence, remedy: failure.nextStep)
   }
 
-  private func models(_ services: HostServices) async -> Finding {
-    let answer = try? await InProcessClient(services: services).send("GET", "/control/models")
-    let models = answer.flatMap { try? JSONDecoder().decode(Models.self, from: Data($0.body)) }
-    guard let models, let current = models.current else {
+  private static func database(
+    _ name: DatabaseName, _ condition: EncryptedDatabase.Condition
+  ) -> Finding {
+    switch condition {
+    case .current: Finding(part: "database", state: .good, detail: "\(name.rawValue) opens under its key")
+    case .outdated:
+      Finding(
+        part: "database", state: .note,
+        detail: "\(name.rawValue) is of an older version; the service brings it up to date")
+    case .missing:
+      Finding(
+        part: "database", state: .note, detail: "\(name.rawValue) is not there; the service makes it anew")
+    }
+  }
+
+  private func models(_ folders: HostFolders, _ settings: HostSettings) async -> Finding {
+    do {
+      let (offered, current) = try await HostCheck.models(folders: folders, settings: settings)
+      if let current {
+        return Finding(part: "models", state: .good, detail: "\(offered.count), by default \(current)")
+      }
       return Finding(
         part: "models", state: .broken,
-        detail: models?.models.isEmpty == false
-          ? "the default model is not offered by any server" : "no server offers one",
+        detail: offered.isEmpty ? "no server offers one" : "the default model is not offered by any server",
         remedy: "osaurus-host model install smollm2-135m, or set OSAURUS_MODEL_URL to a server's /v1")
+    } catch {
+      return Self.broken("models", error)
     }
-    return Finding(part: "models", state: .good, detail: "\(models.models.count), by default \(current)")
   }
 
   private func service() async -> Finding {

@@ -1,5 +1,7 @@
+import AsyncHTTPClient
 import Foundation
 public import Identity
+import Inference
 public import Keyring
 public import Storage
 
@@ -20,5 +22,36 @@ public struct HostCheck: Sendable {
       found[name] = try EncryptedDatabase.check(
         name, in: folders, key: dataKey, migrator: HostDatabases.migrator(of: name))
     }
+  }
+
+  /// The models on offer, as the service would find them, and the default among them.
+  /// - Throws: what `HostServices.open` would throw for the server that the owner named.
+  public static func models(
+    folders: HostFolders, settings: HostSettings
+  ) async throws -> (offered: [String], current: String?) {
+    let client = HTTPClient.forModels()
+    do {
+      let runtime = ManagedRuntime(folder: folders.modelRuntime, client: client)
+      let catalogue = try ModelCatalogue(
+        settings: settings, folders: folders, managed: runtime, client: client)
+      let offered = await catalogue.models().map(\.id)
+      let current = try? await catalogue.resolve(nil).model
+      try await client.shutdown()
+      return (offered, current)
+    } catch {
+      try? await client.shutdown()
+      throw error
+    }
+  }
+}
+
+extension ModelCatalogue {
+  /// What the settings of a host offer.
+  init(
+    settings: HostSettings, folders: HostFolders, managed: ManagedRuntime, client: HTTPClient
+  ) throws {
+    self.init(
+      configured: try ConfiguredModelServer(settings: settings, folders: folders)?.provider(client: client),
+      detect: settings.detectsLocalServers, managed: managed, defaultModel: settings.model, client: client)
   }
 }

@@ -75,10 +75,7 @@ public final class HostServices: Sendable {
     runtime = ManagedRuntime(
       folder: folders.modelRuntime, client: client,
       settings: runtimeSettings)
-    models = ModelCatalogue(
-      configured: try ConfiguredModelServer(settings: settings, folders: folders)?.provider(client: client),
-      detect: settings.detectsLocalServers,
-      managed: runtime, defaultModel: settings.model, client: client)
+    models = try ModelCatalogue(settings: settings, folders: folders, managed: runtime, client: client)
     chats = ChatStore(databases.chatHistory)
     runner = AgentRunner(chats: chats, models: models)
     access = HostAccess(master: master, agents: agents, keys: keys)

@@ -117,7 +117,7 @@ struct CommandTreeTests {
         let parts = Set(findings.list.compactMap { $0["part"] as? String })
         #expect(
           parts.isSuperset(of: [
-            "encryption", "keyring", "folders", "identity", "keys", "databases", "models", "service",
+            "encryption", "keyring", "folders", "identity", "keys", "database", "models", "service",
             "python",
           ]))
         #expect(findings.list.allSatisfy { $0["state"] as? String != "broken" })
