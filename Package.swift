@@ -95,7 +95,7 @@ let package = Package(
     floor("Identity", ["SecretMemory", "CBase64", "CSecp256k1", crypto]),
     floor("SecureChannel", ["Identity", "SecretMemory", crypto, nioCore]),
     floor("Keyring", ["SecretMemory", "CSecretService", systemPackage]),
-    floor("Storage", ["Keyring", "SecretMemory", "CSQLCipher", crypto, grdb]),
+    floor("Storage", ["Keyring", "Identity", "SecretMemory", "CSodium", "CSQLCipher", crypto, grdb]),
     floor("Stores", ["Storage", "Identity", "SecretMemory", grdb]),
     floor(
       "Inference",
@@ -125,7 +125,7 @@ let package = Package(
     tests("Identity", ["Identity", "SecretMemory", crypto]),
     tests("SecureChannel", ["SecureChannel", "Identity", "SecretMemory", crypto]),
     tests("Keyring", ["Keyring", "SecretMemory"]),
-    tests("Storage", ["Storage", "Keyring", "SecretMemory", grdb]),
+    tests("Storage", ["Storage", "Keyring", "Identity", "SecretMemory", grdb]),
     tests("Stores", ["Stores", "Storage", "Keyring", "Identity", "SecretMemory", grdb]),
     tests(
       "Inference",

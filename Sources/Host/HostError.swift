@@ -1,3 +1,5 @@
+public import Identity
+
 /// What can go wrong in `Host`, each with what a person can do about it.
 public enum HostError: Error, Hashable, CustomStringConvertible {
   /// No host was made in this folder.
@@ -20,6 +22,14 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
   case keyStoreForgets(String)
   /// The keys are not where the settings say that they are.
   case keysMissing(keyStore: String)
+  /// No slot holds the data key for the 24 words.
+  case noPhraseSlot
+  /// The words are those of another identity than the one of this host.
+  case otherIdentity(here: Address, given: Address)
+  /// The passphrase opens no slot.
+  case wrongPassphrase
+  /// The key store holds another data key than the slot, and there is no data that would say which one is right.
+  case otherDataKey(keyStore: String)
   /// The file with the model server's key is not there.
   case modelKeyMissing(path: String)
   /// A request that no HTTP could carry.
@@ -64,7 +74,25 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
     case .keysMissing(let kind):
       """
       The keys of this host are not in its key store ('\(kind)'); unlock the keyring that they were put into, \
-      or restore it. Nothing was changed.
+      restore it, or bring them back from the 24 words with 'osaurus-host storage slots restore phrase'. Nothing was \
+      changed.
+      """
+    case .noPhraseSlot:
+      """
+      The 24 words do not open what this host stored: it has no key slot for them. Bring its key store back, or use \
+      a passphrase if one was set ('osaurus-host storage slots list').
+      """
+    case .otherIdentity(let here, let given):
+      """
+      These words belong to another identity (\(given)) than this host's (\(here)); nothing was changed. Use the \
+      words of this one, or another OSAURUS_HOME for that one.
+      """
+    case .wrongPassphrase:
+      "This passphrase opens no key slot; nothing was changed. Try again, it counts to the letter."
+    case .otherDataKey(let keyStore):
+      """
+      The key store ('\(keyStore)') holds another data key than the key slot, and there is no database that would \
+      tell which one is right; nothing was changed. Restore the data folder first.
       """
     case .modelKeyMissing(let path):
       "There is no \(path) to read the model server's key from; make it, or unset OSAURUS_MODEL_KEY_FILE."

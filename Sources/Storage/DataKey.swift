@@ -24,15 +24,28 @@ public final class DataKey: Sendable {
   /// The key of one database: HKDF-SHA256 of the data key with the info "osaurus-db-v1:" and the database's name
   /// (RFC 5869, no salt), 32 bytes.
   public func databaseKey(for database: DatabaseName) -> SecretBytes {
-    let derived = bytes.withUnsafeBytes { bytes in
-      HKDF<SHA256>.deriveKey(
-        inputKeyMaterial: SymmetricKey(data: bytes), info: Array("osaurus-db-v1:\(database.rawValue)".utf8),
-        outputByteCount: Self.byteCount)
-    }
-    return SecretBytes(count: Self.byteCount) { target in
+    bytes.withUnsafeBytes { Self.derive("osaurus-db-v1:\(database.rawValue)", from: $0) }
+  }
+
+  /// The key under which the list of key slots is sealed.
+  var slotListKey: SecretBytes { bytes.withUnsafeBytes { Self.derive("osaurus-slots-v1:seal", from: $0) } }
+
+  /// HKDF-SHA256 without salt, 32 bytes.
+  static func derive(_ info: String, from secret: UnsafeRawBufferPointer) -> SecretBytes {
+    let derived = HKDF<SHA256>.deriveKey(
+      inputKeyMaterial: SymmetricKey(data: secret), info: Array(info.utf8), outputByteCount: byteCount)
+    return SecretBytes(count: byteCount) { target in
       derived.withUnsafeBytes { target.copyMemory(from: $0) }
     }
   }
+
+  /// Lends the bytes to `body`, for wrapping them. They must not be kept beyond it.
+  func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+    try bytes.withUnsafeBytes(body)
+  }
+
+  /// Whether both are the same key, in a time that does not depend on what they are.
+  public func isEqual(to other: DataKey) -> Bool { bytes.isEqual(to: other.bytes) }
 
   /// Keeps the key in a key store.
   public func store(in keyStore: any KeyStore) throws(KeyringError) {

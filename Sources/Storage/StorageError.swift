@@ -17,6 +17,26 @@ public enum StorageError: Error, Hashable, Sendable {
   case file(KeyringError)
   /// The database refused.
   case database(name: String, reason: String)
+  /// `keyslots.json` is not what this program wrote.
+  case malformedSlots
+  /// A newer version of osaurus-host wrote `keyslots.json`.
+  case newerSlots
+  /// `keyslots.json` belongs to another host.
+  case slotsOfAnotherHost
+  /// `keyslots.json` does not fit the data key: somebody who does not have it changed the file.
+  case alteredSlots
+  /// There is no key slot of that name.
+  case noSuchSlot(String)
+  /// The only key slot cannot be removed.
+  case lastSlot
+  /// There is a slot for the 24 words already.
+  case phraseSlotExists
+  /// There are as many slots as there may be.
+  case tooManySlots(limit: Int)
+  /// The passphrase is too short for something that a thief may try at leisure.
+  case shortPassphrase(minimum: Int)
+  /// The machine has not the memory that turning a passphrase into a key takes.
+  case notEnoughMemory(mebibytes: Int)
 }
 
 extension StorageError: CustomStringConvertible {
@@ -33,6 +53,25 @@ extension StorageError: CustomStringConvertible {
       "The SQLite library that was loaded does not encrypt. Install libsqlcipher 4.5 or newer (scripts/setup does)."
     case .file(let error): error.description
     case .database(let name, let reason): "\(name): \(reason)."
+    case .malformedSlots:
+      "keyslots.json in the data folder is not what osaurus-host wrote. It was left as it is; restore it from a backup, or move it away and run 'osaurus-host storage slots add phrase'."
+    case .newerSlots:
+      "keyslots.json in the data folder was written by a newer version of osaurus-host. Update this one; nothing was changed."
+    case .slotsOfAnotherHost:
+      "keyslots.json in the data folder belongs to another host. Bring back the one that belongs here; nothing was changed."
+    case .alteredSlots:
+      "keyslots.json in the data folder does not fit this host's data key: somebody without that key changed the file, or the key store holds another key. Restore it from a backup, or move it away and run 'osaurus-host storage slots add phrase'; nothing was changed."
+    case .noSuchSlot(let name): "There is no key slot '\(name)'; see 'osaurus-host storage slots list'."
+    case .lastSlot:
+      "This is the only key slot, and without it a lost key store would lose everything; add another one first."
+    case .phraseSlotExists:
+      "The 24 words have a key slot already; try it with 'osaurus-host storage slots test phrase'."
+    case .tooManySlots(let limit):
+      "There are \(limit) key slots already, which is the most; remove one with 'osaurus-host storage slots remove'."
+    case .shortPassphrase(let minimum):
+      "The passphrase has fewer than \(minimum) characters; five random words make a good one."
+    case .notEnoughMemory(let mebibytes):
+      "Turning the passphrase into a key takes \(mebibytes) MiB of memory, which the system did not give; end other programs and try again."
     }
   }
 }

@@ -66,6 +66,7 @@ private struct Examination {
     }
     findings += privacy(of: folders)
     findings += await host(folders)
+    if let recovery = WaysBack.finding(folders) { findings.append(recovery) }
     findings.append(await service())
     findings.append(python())
     return findings

@@ -2,6 +2,7 @@ import ArgumentParser
 import Connector
 import Foundation
 import Host
+import Identity
 import Inference
 import Keyring
 import Storage
@@ -14,7 +15,8 @@ enum FailureTranslation {
     case is CancellationError: CommandFailure(.failed, "interrupted", "Interrupted.")
     case let error as HostError: CommandFailure(.failed, code(error), error.description)
     case let error as KeyringError: CommandFailure(.failed, "keyring", error.description)
-    case let error as StorageError: CommandFailure(.failed, "storage", error.description)
+    case let error as StorageError: storage(error)
+    case let error as IdentityError: CommandFailure(.failed, "identity", error.description)
     case let error as InferenceError: CommandFailure(.failed, "model", error.description)
     case let error as ConnectorError: connector(error)
     case let error as CocoaError where error.isFileError:
@@ -27,8 +29,18 @@ enum FailureTranslation {
     switch error {
     case .notInitialised: "not_initialised"
     case .alreadyInitialised: "already_initialised"
+    case .otherIdentity: "other_identity"
+    case .noPhraseSlot, .wrongPassphrase: "slot_not_opened"
     case .addressInUse, .addressUnusable: "address"
     default: "host"
+    }
+  }
+
+  private static func storage(_ error: StorageError) -> CommandFailure {
+    switch error {
+    case .noSuchSlot: CommandFailure(.notFound, "slot_not_found", error.description)
+    case .lastSlot: CommandFailure(.failed, "last_slot", error.description)
+    default: CommandFailure(.failed, "storage", error.description)
     }
   }
 

@@ -13,13 +13,18 @@ struct InitCommand: AsyncParsableCommand {
       Example: osaurus-host init
       Scripts: osaurus-host init --non-interactive --keystore file --json
 
-      The keys rest in the desktop keyring where one answers, else in a file that only you can read.
+      The keys rest in the desktop keyring where one answers, else in a file that only you can read. When they are \
+      lost, the 24 words open what is stored ('osaurus-host storage slots').
       """)
 
   @Option(help: "Where the keys rest: secret-service or file. Without it, the keyring where one answers.")
   var keystore: KeyStoreKind?
   @Flag(name: .customLong("non-interactive"), help: "Ask nothing and print everything to standard output.")
   var nonInteractive = false
+  @Flag(
+    name: .customLong("no-recovery-slot"),
+    help: "Let only the key store open what is stored, not the 24 words.")
+  var noRecoverySlot = false
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
@@ -28,7 +33,8 @@ struct InitCommand: AsyncParsableCommand {
         .wrongUsage, "needs_terminal", "The 24 words are shown on a terminal, and this is none.",
         nextStep: "For a script: osaurus-host init --non-interactive --json")
     }
-    let made = try await HostInitialiser(folders: OpenHost.folders()).initialise(keyStore: keystore)
+    let made = try await HostInitialiser(folders: OpenHost.folders()).initialise(
+      keyStore: keystore, recoverySlot: !noRecoverySlot)
     if output.json {
       made.withWords { words in
         Terminal.say(
@@ -39,6 +45,9 @@ struct InitCommand: AsyncParsableCommand {
       }
     } else {
       show(made)
+    }
+    if noRecoverySlot {
+      Terminal.note("When the keys are lost, \(WaysBack.none). To add one: \(WaysBack.remedy)")
     }
     if made.keyStore == .file { Terminal.note(made.keyStoreWords) }
   }

@@ -22,7 +22,7 @@ struct OsaurusHost: AsyncParsableCommand {
         name: "This host",
         subcommands: [
           InitCommand.self, ServeCommand.self, StatusCommand.self, DoctorCommand.self,
-          ServiceCommand.self,
+          StorageCommand.self, ServiceCommand.self,
         ]),
       CommandGroup(
         name: "Agents and models",

@@ -21,6 +21,12 @@ struct StatusCommand: AsyncParsableCommand {
       Terminal.say("  agents       \(status.agents)")
       Terminal.say("  access keys  \(status.keys)")
       Terminal.say("  keys rest in \(status.keystore)")
+      if let ways = status.keySlots {
+        Terminal.say(
+          "  way back     \(ways.isEmpty ? "\(WaysBack.none); \(WaysBack.remedy)" : WaysBack.words(ways))")
+      } else {
+        Terminal.say("  way back     keyslots.json cannot be read; see 'osaurus-host doctor'")
+      }
       Terminal.say("  socket       \(status.socket)")
     }
   }
@@ -38,4 +44,6 @@ private struct StatusRow: Decodable {
   let agents: Int
   let keys: Int
   let keystore: String
+  /// What opens the stored data besides the key store.
+  let keySlots: [String]?
 }

@@ -7,8 +7,8 @@ import Storage
 /// Makes a host: its identity, the key of its databases, and its settings.
 ///
 /// The order of the steps keeps a crash from losing anything. `host.json` comes first and says that the host is
-/// not complete; then the keys go to where they rest, then the databases are made, and only then is the host
-/// declared complete and the words shown. Until that, nobody has seen the identity and nothing depends on it: the next
+/// not complete; then the keys go to where they rest and the data key into its slot for the 24 words, then the databases
+/// are made, and only then is the host declared complete and the words shown. Until that, nobody has seen the identity and nothing depends on it: the next
 /// `init` finishes what was begun, with the keys that are there. A lock is held all the while, so that two of them never
 /// make one host.
 public struct HostInitialiser: Sendable {
@@ -49,23 +49,29 @@ public struct HostInitialiser: Sendable {
 
   /// Makes a host with a new identity.
   ///
-  /// - Parameter keyStore: where its keys shall rest; nil for the keyring if one answers, else a file.
+  /// - Parameters:
+  ///   - keyStore: where its keys shall rest; nil for the keyring if one answers, else a file.
+  ///   - recoverySlot: whether the 24 words shall open what is stored. Without it there is no way back but the keys'
+  ///     place.
   /// - Throws: ``HostError/alreadyInitialised(settings:)`` where there is one, ``HostError/initialisationRunning`` where
   ///   another process is making one; nothing was changed then.
-  public func initialise(keyStore wanted: KeyStoreKind? = nil) async throws -> Made {
-    try await initialise(keyStore: wanted) { try MasterKey.generate() }
+  public func initialise(
+    keyStore wanted: KeyStoreKind? = nil, recoverySlot: Bool = true
+  ) async throws -> Made {
+    try await initialise(keyStore: wanted, recoverySlot: recoverySlot) { try MasterKey.generate() }
   }
 
   /// Makes a host with the identity that `mnemonic` brings back.
-  public func initialise(keyStore wanted: KeyStoreKind? = nil, from mnemonic: borrowing Mnemonic) async throws
-    -> Made
-  {
+  public func initialise(
+    keyStore wanted: KeyStoreKind? = nil, recoverySlot: Bool = true, from mnemonic: borrowing Mnemonic
+  ) async throws -> Made {
     let master = try MasterKey(mnemonic: mnemonic)
-    return try await initialise(keyStore: wanted, isRecovery: true) { master }
+    return try await initialise(keyStore: wanted, recoverySlot: recoverySlot, isRecovery: true) { master }
   }
 
   private func initialise(
-    keyStore wanted: KeyStoreKind?, isRecovery: Bool = false, identity: () throws -> MasterKey
+    keyStore wanted: KeyStoreKind?, recoverySlot: Bool, isRecovery: Bool = false,
+    identity: () throws -> MasterKey
   ) async throws -> Made {
     try folders.create()
     guard let lock = try await FileLock.waiting(for: folders.initialisationLock, patience: patience) else {
@@ -82,6 +88,9 @@ public struct HostInitialiser: Sendable {
     else {
       throw HostError.keyStoreForgets(settings.keystore.rawValue)
     }
+    let slots = KeySlotFile(folders: folders, host: settings.hostID)
+    // An earlier attempt may have left other ones; nobody has relied on them.
+    if recoverySlot { try slots.start(with: .phrase(master), for: dataKey) } else { try slots.clear() }
     try HostDatabases.open(in: folders, key: dataKey).close()
     settings.isComplete = true
     try settings.write(folders)
@@ -108,12 +117,12 @@ public struct HostInitialiser: Sendable {
     return settings
   }
 
-  /// A database or a key file that belongs to a host whose settings were lost. A key file that holds other keys alone,
+  /// A database, a key file or key slots that belong to a host whose settings were lost. A key file that holds other keys alone,
   /// those for peers among them, is no such thing.
   private func leftover() throws -> URL? {
     let keys = FileKeyStore(file: folders.keyFile)
     for item in [KeyItem.masterKey, .dataKey] where try keys.contains(item) { return folders.keyFile }
-    return DatabaseName.allCases.map { $0.file(in: folders) }.first {
+    return (DatabaseName.allCases.map { $0.file(in: folders) } + [folders.keySlotsFile]).first {
       FileManager.default.fileExists(atPath: $0.path)
     }
   }

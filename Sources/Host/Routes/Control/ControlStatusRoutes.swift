@@ -3,6 +3,7 @@ import Hummingbird
 import Identity
 import Inference
 import Keyring
+import Storage
 import Stores
 
 /// What the owner asks about the host as a whole.
@@ -26,7 +27,10 @@ struct ControlStatusRoutes: RouteGroup {
         identity: .init(address: services.master.address), agents: services.access.agentCount,
         keys: try await services.keys.list().count { $0.revokedAt == nil },
         model: .init(current: offered?.current, available: offered?.models.count),
-        keystore: services.settings.keyStore, inflight: services.admission.count,
+        keystore: services.settings.keyStore,
+        keySlots: try? HostKeySlots(folders: services.folders, settings: services.settings).listed()
+          .map(\.kind.name),
+        inflight: services.admission.count,
         startedAt: services.startedAt))
   }
 
@@ -64,6 +68,8 @@ struct ControlStatusRoutes: RouteGroup {
     let keys: Int
     let model: Model
     let keystore: KeyStoreKind
+    /// What opens the stored data besides the key store, `phrase` or `passphrase`; nil where that cannot be read.
+    let keySlots: [String]?
     let inflight: Int
     let startedAt: Date
   }

@@ -1,0 +1,35 @@
+public import Identity
+public import SecretMemory
+
+/// What opens a key slot: the identity that the 24 words bring back, or a passphrase.
+public enum SlotSecret: ~Copyable, Sendable {
+  case phrase(MasterKey)
+  /// The bytes as they were typed, in UTF-8.
+  case passphrase(SecretBytes)
+
+  /// The fewest bytes of a passphrase in a new slot.
+  public static let minimumPassphrase = 12
+
+  /// The identity; nil for a passphrase.
+  public var identity: MasterKey? {
+    switch self {
+    case .phrase(let master): master
+    case .passphrase: nil
+    }
+  }
+
+  /// The key that this gives for a slot, 32 bytes; nil where the slot is of another kind or another identity's.
+  /// - Throws: ``StorageError/notEnoughMemory(mebibytes:)``.
+  borrowing func key(for kind: KeySlot.Kind) throws(StorageError) -> SecretBytes? {
+    switch self {
+    case .phrase(let master):
+      guard case .phrase(master.address) = kind else { return nil }
+      var key: SecretBytes?
+      master.withEntropy { key = DataKey.derive("osaurus-slot-v1:phrase", from: $0) }
+      return key
+    case .passphrase(let passphrase):
+      guard case .passphrase(let cost, let salt) = kind else { return nil }
+      return try cost.key(for: passphrase, salt: salt)
+    }
+  }
+}
