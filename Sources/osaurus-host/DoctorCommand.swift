@@ -142,6 +142,12 @@ private struct Examination {
           part: "keys", state: settings.keyStore == .file ? .note : .good,
           detail: HostKeyStore.plainWords(settings.keyStore)),
       ]
+      if WordsAcknowledgement(folders: folders).isMissing {
+        findings.append(
+          Finding(
+            part: "words", state: .note, detail: "nobody has shown yet that the 24 words are written down",
+            remedy: "osaurus-host identity confirm"))
+      }
       findings += check.databases.sorted { $0.key.rawValue < $1.key.rawValue }.map(Self.database)
     } catch {
       findings.append(Self.broken("host", error))

@@ -13,6 +13,9 @@ struct InitCommand: AsyncParsableCommand {
       Example: osaurus-host init
       Scripts: osaurus-host init --non-interactive --keystore file --json
 
+      On a terminal it explains, shows the 24 words on a screen that is cleared afterwards, and asks for three of them. \
+      Until these were given, now or later (osaurus-host identity confirm), you are reminded once a day.
+
       The keys rest in the desktop keyring where one answers, else in a file that only you can read. When they are \
       lost, the 24 words open what is stored ('osaurus-host storage slots').
       """)
@@ -25,15 +28,38 @@ struct InitCommand: AsyncParsableCommand {
     name: .customLong("no-recovery-slot"),
     help: "Let only the key store open what is stored, not the 24 words.")
   var noRecoverySlot = false
+  @Flag(
+    name: .customLong("words-kept"),
+    help: "With --non-interactive: whoever runs this keeps the words, so nobody is reminded of them.")
+  var wordsKept = false
+  @OptionGroup var screen: ScreenOptions
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    guard nonInteractive || !wordsKept else {
+      throw ValidationError("--words-kept goes with --non-interactive.")
+    }
+  }
+
   func run() async throws {
-    guard nonInteractive || (Terminal.inputIsTerminal && Terminal.outputIsTerminal) else {
+    let folders = try OpenHost.folders()
+    if nonInteractive { return try await makeUnasked(folders) }
+    guard Terminal.inputIsTerminal && Terminal.outputIsTerminal else {
       throw CommandFailure(
         .wrongUsage, "needs_terminal", "The 24 words are shown on a terminal, and this is none.",
         nextStep: "For a script: osaurus-host init --non-interactive --json")
     }
-    let made = try await HostInitialiser(folders: OpenHost.folders()).initialise(
+    guard !output.json else {
+      throw CommandFailure.wrongUsage(
+        "On a terminal the words are not printed; --json goes with --non-interactive.")
+    }
+    try await InitWizard(
+      folders: folders, keyStore: keystore, recoverySlot: !noRecoverySlot, isPlain: screen.plain
+    ).run()
+  }
+
+  private func makeUnasked(_ folders: HostFolders) async throws {
+    let made = try await HostInitialiser(folders: folders).initialise(
       keyStore: keystore, recoverySlot: !noRecoverySlot)
     if output.json {
       made.withWords { words in
@@ -50,23 +76,17 @@ struct InitCommand: AsyncParsableCommand {
       Terminal.note("When the keys are lost, \(WaysBack.none). To add one: \(WaysBack.remedy)")
     }
     if made.keyStore == .file { Terminal.note(made.keyStoreWords) }
+    if wordsKept { try WordsAcknowledgement(folders: folders).record(at: Date()) }
   }
 
   private func show(_ made: HostInitialiser.Made) {
     Terminal.say("Your identity is \(made.address.checksummed).")
     Terminal.say()
     Terminal.say(
-      "These 24 words bring it back. Write them down: nobody else has them, and they are not shown again.")
+      "These 24 words bring it back. Write them down: nobody else has them.")
     Terminal.say()
     made.withWords { words in
-      let width = (words.map(\.count).max() ?? 0) + 2
-      for row in stride(from: 0, to: words.count, by: 4) {
-        let cells = (row..<min(row + 4, words.count)).map { index in
-          let number = index < 9 ? " \(index + 1)" : "\(index + 1)"
-          return "\(number). " + words[index].padding(toLength: width, withPad: " ", startingAt: 0)
-        }
-        Terminal.say("  " + cells.joined())
-      }
+      for line in PhraseGrid(words: words).lines(columns: 80) { Terminal.say(line) }
     }
     Terminal.say()
     Terminal.say("Recovery code: \(made.recoveryCode.text)")

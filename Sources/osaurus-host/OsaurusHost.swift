@@ -21,7 +21,7 @@ struct OsaurusHost: AsyncParsableCommand {
       CommandGroup(
         name: "This host",
         subcommands: [
-          InitCommand.self, ServeCommand.self, StatusCommand.self, DoctorCommand.self,
+          InitCommand.self, IdentityCommand.self, ServeCommand.self, StatusCommand.self, DoctorCommand.self,
           StorageCommand.self, ServiceCommand.self,
         ]),
       CommandGroup(
@@ -35,6 +35,7 @@ struct OsaurusHost: AsyncParsableCommand {
   static func main() async {
     do {
       var command = try parseAsRoot()
+      WordsReminder.show(before: command)
       if var asynchronous = command as? AsyncParsableCommand {
         try await asynchronous.run()
       } else {

@@ -12,3 +12,9 @@ struct ConfirmationOptions: ParsableArguments {
   @Flag(name: [.long, .short], help: "Do not ask.")
   var yes = false
 }
+
+/// For commands that take the terminal over.
+struct ScreenOptions: ParsableArguments {
+  @Flag(help: "Plain lines, one after the other, for a screen reader or a terminal that cannot place text.")
+  var plain = false
+}

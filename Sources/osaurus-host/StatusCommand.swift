@@ -18,6 +18,9 @@ struct StatusCommand: AsyncParsableCommand {
       Terminal.say("osaurus-host \(status.version) is running (pid \(status.pid)).")
       Terminal.say("  reached at   \(status.url)\(status.exposed ? "  (the network may reach it)" : "")")
       Terminal.say("  identity     \(status.identity.address)")
+      if !status.identity.wordsConfirmed {
+        Terminal.say("  its words    not confirmed: osaurus-host identity confirm")
+      }
       Terminal.say("  agents       \(status.agents)")
       Terminal.say("  access keys  \(status.keys)")
       Terminal.say("  keys rest in \(status.keystore)")
@@ -33,7 +36,10 @@ struct StatusCommand: AsyncParsableCommand {
 }
 
 private struct StatusRow: Decodable {
-  struct Identity: Decodable { let address: String }
+  struct Identity: Decodable {
+    let address: String
+    let wordsConfirmed: Bool
+  }
 
   let version: String
   let pid: Int

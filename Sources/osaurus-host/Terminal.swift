@@ -13,6 +13,10 @@ enum Terminal {
   static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
   static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
+  static func isShown(_ stream: Stream) -> Bool {
+    isatty(stream == .output ? STDOUT_FILENO : STDERR_FILENO) == 1
+  }
+
   /// Whether colours and redrawn lines suit `stream`: a capable terminal, and no wish against it (`NO_COLOR`).
   static func isDecorated(_ stream: Stream = .output) -> Bool {
     let environment = ProcessInfo.processInfo.environment

@@ -1,15 +1,19 @@
 import Configuration
 import Foundation
+import Inference
 import Keyring
 
 /// `host.json`: which host this is, and the settings that were written down. It holds no secret.
 ///
-/// Keys that this version does not know are ignored, and named so that a person can be told of a misspelt one.
+/// Keys that this version does not know are ignored, kept when the file is rewritten, and named so that a person can
+/// be told of a misspelt one.
 struct HostSettingsFile: Codable, Hashable, Sendable {
   var hostID: UUID
   var keystore: KeyStoreKind
   /// False from the moment that a host is begun until all of it is there.
   var isComplete = true
+  /// When the owner showed that the 24 words are written down.
+  var acknowledgedAt: Date?
 
   var port: Int?
   var bind: String?
@@ -28,11 +32,14 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
   var modelIdleSeconds: Int?
   var logLevel: String?
 
+  /// What else the file says, which means nothing here.
+  private var unknown: [String: JSONValue] = [:]
+
   /// Keys of the file that mean nothing here; a misspelt one among them, perhaps.
-  var unknownKeys: [String] = []
+  var unknownKeys: [String] { unknown.keys.sorted() }
 
   enum CodingKeys: String, CodingKey, CaseIterable {
-    case hostID, keystore, isComplete, port, bind, expose, allowedOrigins, allowedHosts
+    case hostID, keystore, isComplete, acknowledgedAt, port, bind, expose, allowedOrigins, allowedHosts
     case allowPlaintextClients, modelURL, model, modelKeyFile, detectLocalServers
     case handshakesPerMinute, maxConnections, maxConnectionsPerNetwork, maxAnswers, modelIdleSeconds, logLevel
   }
@@ -47,6 +54,7 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
     hostID = try container.decode(UUID.self, forKey: .hostID)
     keystore = try container.decode(KeyStoreKind.self, forKey: .keystore)
     isComplete = try container.decodeIfPresent(Bool.self, forKey: .isComplete) ?? true
+    acknowledgedAt = try container.decodeIfPresent(Date.self, forKey: .acknowledgedAt)
     port = try container.decodeIfPresent(Int.self, forKey: .port)
     bind = try container.decodeIfPresent(String.self, forKey: .bind)
     expose = try container.decodeIfPresent(Bool.self, forKey: .expose)
@@ -88,21 +96,22 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
 
   /// Parses the file.
   init(json: [UInt8]) throws {
-    self = try JSONDecoder().decode(HostSettingsFile.self, from: Data(json))
-    unknownKeys = Self.unknownKeys(in: json)
+    let decoder = JSONDecoder()
+    decoder.dateDecodingStrategy = .iso8601
+    self = try decoder.decode(HostSettingsFile.self, from: Data(json))
+    let known = Set(CodingKeys.allCases.map(\.rawValue))
+    unknown = try decoder.decode([String: JSONValue].self, from: Data(json)).filter {
+      !known.contains($0.key)
+    }
   }
 
   func json() throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-    return [UInt8](try encoder.encode(self)) + [UInt8(ascii: "\n")]
-  }
-
-  /// The keys of a file that mean nothing here.
-  private static func unknownKeys(in json: [UInt8]) -> [String] {
-    let known = Set(CodingKeys.allCases.map(\.rawValue))
-    let object = (try? JSONSerialization.jsonObject(with: Data(json))) as? [String: Any]
-    return (object ?? [:]).keys.filter { !known.contains($0) }.sorted()
+    encoder.dateEncodingStrategy = .iso8601
+    let members = try JSONDecoder().decode([String: JSONValue].self, from: encoder.encode(self))
+    let all = members.merging(unknown) { known, _ in known }
+    return [UInt8](try encoder.encode(all)) + [UInt8(ascii: "\n")]
   }
 
   /// Why a file could not be parsed, in words for a person.

@@ -20,7 +20,7 @@ struct Program: Sendable {
   var environment: [String: String] = [:]
 
   /// The program, built beside the tests.
-  private static var executable: FilePath {
+  static var executable: FilePath {
     get throws {
       let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
       return FilePath(URL(filePath: tests).deletingLastPathComponent().appending(path: "osaurus-host").path)
@@ -130,13 +130,20 @@ struct Program: Sendable {
     return Ending(result: ended.closureResult.0, status: status, log: ended.closureResult.1)
   }
 
-  private var variables: Environment {
-    var all: [Environment.Key: String] = [
+  /// The whole environment.
+  func variables(_ more: [String: String] = [:]) -> [String: String] {
+    let own = [
       "OSAURUS_HOME": home, "HOME": home, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8",
       "OSAURUS_DETECT_LOCAL_SERVERS": "false", "OSAURUS_HANDSHAKES_PER_MINUTE": "100000",
     ]
-    for (name, value) in environment { all[Environment.Key(stringLiteral: name)] = value }
-    return .custom(all)
+    return own.merging(environment) { $1 }.merging(more) { $1 }
+  }
+
+  private var variables: Environment {
+    .custom(
+      variables().reduce(into: [:]) { all, variable in
+        all[Environment.Key(stringLiteral: variable.key)] = variable.value
+      })
   }
 
   // MARK: What lies on disk

@@ -24,7 +24,10 @@ struct ControlStatusRoutes: RouteGroup {
         ready: listening != nil, version: HostServices.version,
         pid: ProcessInfo.processInfo.processIdentifier, url: listening?.url,
         socket: listening?.controlSocket, exposed: services.settings.isExposed,
-        identity: .init(address: services.master.address), agents: services.access.agentCount,
+        identity: .init(
+          address: services.master.address,
+          wordsConfirmed: !WordsAcknowledgement(folders: services.folders).isMissing),
+        agents: services.access.agentCount,
         keys: try await services.keys.list().count { $0.revokedAt == nil },
         model: .init(current: offered?.current, available: offered?.models.count),
         keystore: services.settings.keyStore,
@@ -51,6 +54,8 @@ struct ControlStatusRoutes: RouteGroup {
   private struct Status: Encodable {
     struct Identity: Encodable {
       let address: Address
+      /// Whether the owner has shown to have the 24 words.
+      let wordsConfirmed: Bool
     }
     struct Model: Encodable {
       let current: String?
