@@ -10,13 +10,19 @@ public enum EnglishWords {
 
   /// The number of a lowercase word, or nil when it is not on the list.
   static func number(of word: String) -> Int? {
+    let number = firstNumber(from: word)
+    return number < all.count && all[number] == word ? number : nil
+  }
+
+  /// The number of the first word that does not come before `word` in the alphabet; the number of words where all do.
+  static func firstNumber(from word: String) -> Int {
     var low = 0
     var high = all.count
     while low < high {
       let middle = (low + high) / 2
       if all[middle] < word { low = middle + 1 } else { high = middle }
     }
-    return low < all.count && all[low] == word ? low : nil
+    return low
   }
 
   private static let list = """
