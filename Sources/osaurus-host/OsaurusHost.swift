@@ -21,8 +21,8 @@ struct OsaurusHost: AsyncParsableCommand {
       CommandGroup(
         name: "This host",
         subcommands: [
-          InitCommand.self, IdentityCommand.self, ServeCommand.self, StatusCommand.self, DoctorCommand.self,
-          StorageCommand.self, ServiceCommand.self,
+          InitCommand.self, RecoverCommand.self, IdentityCommand.self, ServeCommand.self,
+          StatusCommand.self, DoctorCommand.self, StorageCommand.self, ServiceCommand.self,
         ]),
       CommandGroup(
         name: "Agents and models",

@@ -22,7 +22,7 @@ enum WordsReminder {
   }
 
   private static func isAboutWords(_ command: any ParsableCommand) -> Bool {
-    command is InitCommand || command is IdentityShow
+    command is InitCommand || command is RecoverCommand || command is IdentityShow
       || command is IdentityConfirm
       || command is IdentityPhrase
   }

@@ -1,0 +1,153 @@
+import ArgumentParser
+import Foundation
+import Host
+import Identity
+import Keyring
+
+/// `recover`: brings an identity back from its 24 words.
+struct RecoverCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "recover",
+    abstract: "Bring an identity back from its 24 words.",
+    discussion: """
+      Example: osaurus-host recover
+      Scripts: osaurus-host recover --json < words.txt
+
+      On a machine without a host it makes one with this identity. Where there is one, the words are compared with it, \
+      and what it has lost is put back. Words of another identity change nothing without --restore-anyway.
+      """)
+
+  @Flag(
+    name: .customLong("restore-anyway"),
+    help: "Put the identity of the words in the place of another one, after both addresses were shown.")
+  var restoreAnyway = false
+  @Option(help: "Where the keys of a new host rest: secret-service or file.")
+  var keystore: KeyStoreKind?
+  @OptionGroup var screen: ScreenOptions
+  @OptionGroup var confirmation: ConfirmationOptions
+  @OptionGroup var output: OutputOptions
+
+  private enum Outcome: String { case made, unchanged, restored }
+
+  func run() async throws {
+    let folders = try OpenHost.folders()
+    let master = try await Terminal.inputIsTerminal ? typed() : piped()
+    let recovery = IdentityRecovery(of: master, folders: folders)
+    tell("These words are the identity \(recovery.address.checksummed).")
+    let outcome = try await restore(recovery)
+    if output.json {
+      Terminal.say(
+        JSONText.object(["address": recovery.address.checksummed, "outcome": outcome.rawValue]))
+    }
+  }
+
+  private func tell(_ sentence: String) {
+    if !output.json { Terminal.say(sentence) }
+  }
+
+  // MARK: The words
+
+  private func typed() async throws -> MasterKey {
+    guard Terminal.outputIsTerminal else {
+      throw CommandFailure(
+        .wrongUsage, "needs_terminal", "The words are asked for on a terminal, and this is none.",
+        nextStep: "Give them from a file: osaurus-host recover --json < words.txt")
+    }
+    do {
+      return try await TerminalScreen.lend(plain: screen.plain) { try PhraseEntry(screen: $0).read() }
+    } catch is TerminalScreen.Interrupted {
+      throw CommandFailure(.interrupted, "interrupted", "Nothing was changed.")
+    }
+  }
+
+  /// The words from standard input. What is wrong with them is told with words from them only where a person reads it.
+  private func piped() throws -> MasterKey {
+    var draft = PhraseDraft()
+    do {
+      try draft.add(try TextFile.read("-", atMost: 8192))
+    } catch let problem as PhraseDraft.Problem {
+      if case .unknownWord(_, let position, _) = problem, !Terminal.isShown(.error) || output.json {
+        throw CommandFailure(.failed, "unknown_word", "Word \(position) is not on the list.")
+      }
+      throw CommandFailure(
+        .failed, problem == .tooManyWords ? "word_count" : "unknown_word", PhraseEntry.words(problem))
+    }
+    do {
+      return try draft.masterKey()
+    } catch {
+      guard error == .phraseChecksum else { throw CommandFailure(.failed, "word_count", error.description) }
+      let likely = PhraseCorrection.all(for: draft.words).filter(\.isLikely)
+      let places = Set(likely.map(\.position)).sorted().map(String.init).joined(separator: ", ")
+      throw CommandFailure(
+        .failed, "phrase_checksum", "The words do not belong together: at least one is wrong.",
+        nextStep: places.isEmpty
+          ? "Compare them with what you have written down."
+          : "Look at these first, by their numbers: \(places)")
+    }
+  }
+
+  // MARK: The host
+
+  private func restore(_ recovery: IdentityRecovery) async throws -> Outcome {
+    switch try await recovery.examine() {
+    case .noHost:
+      if Terminal.inputIsTerminal {
+        try Terminal.confirm(
+          "There is no host here. Make one with this identity?", assumingYes: confirmation.yes)
+      }
+      let made = try await recovery.makeHost(keyStore: keystore)
+      tell("The host is made. \(made.keyStoreWords)")
+      tell(
+        """
+        What was only on another machine is not here: the names of agents, access keys, and which of them were revoked. \
+        A key for the whole host that was revoked there and has not ended is good again.
+        """)
+      tell(
+        "Agents that are created in the same order have the same addresses again: osaurus-host agent create NAME"
+      )
+      return .made
+    case .same:
+      try recovery.acknowledge()
+      tell(
+        "The host on this machine has this identity, and its keys are in their place. Nothing was changed.")
+      return .unchanged
+    case .other(let present):
+      try await replace(recovery, of: "the host has the identity \(present.checksummed)")
+      return .restored
+    case .lost(let own, let agents) where own < agents.count:
+      let addresses = agents.prefix(4).map(\.checksummed).joined(separator: ", ")
+      try await replace(
+        recovery,
+        of: "\(agents.count - own) of \(agents.count) agents have another one (agents: \(addresses))")
+      return .restored
+    case .lost(_, let agents):
+      try recovery.replaceIdentity()
+      tell(
+        agents.isEmpty
+          ? "The identity is back in its place. There are no agents to compare it with."
+          : "All \(agents.count) agents on this machine are of this identity. It is back in its place.")
+      return .restored
+    case .dataKeyLost:
+      try recovery.restoreKeys()
+      tell("The words opened what is stored here. Its keys are back in their place.")
+      return .restored
+    }
+  }
+
+  /// Puts this identity in another one's place, if that is meant.
+  private func replace(_ recovery: IdentityRecovery, of other: String) async throws {
+    let both = "These words are \(recovery.address.checksummed), but \(other)."
+    guard restoreAnyway else {
+      throw CommandFailure(
+        .failed, "other_identity", "\(both) Nothing was changed.",
+        nextStep: "If that is meant: osaurus-host recover --restore-anyway")
+    }
+    Terminal.note(both)
+    Terminal.note("The identity that is there now is lost to this host; only its own words bring it back.")
+    try Terminal.confirm("Put the identity of the words in its place?", assumingYes: confirmation.yes)
+    try recovery.replaceIdentity()
+    tell("The host has the identity \(recovery.address.checksummed) now.")
+    tell("For these words to open what is stored, they need a slot: \(WaysBack.remedy)")
+    tell("Agents that are not its own have to get new addresses: osaurus-host agent rotate NAME")
+  }
+}
