@@ -77,8 +77,9 @@ enum Terminal {
     var shown = termios()
     tcgetattr(STDIN_FILENO, &shown)
     var hidden = shown
-    // Ctrl-C comes as a character, so that the terminal is put right before this ends.
+    // Ctrl-C comes as a character, which ends the line at once, so that the terminal is put right before this ends.
     hidden.c_lflag &= ~tcflag_t(ECHO | ISIG)
+    withUnsafeMutableBytes(of: &hidden.c_cc) { $0[Int(VEOL)] = 3 }
     FileHandle.standardError.write(Data(prompt.utf8))
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
     defer {
