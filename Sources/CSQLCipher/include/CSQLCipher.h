@@ -4,6 +4,3 @@
 
 /// Sets the key of the database called `name` ("main") on an open connection. Returns an SQLite result code.
 int sqlite3_key_v2(void *connection, const char *name, const void *key, int length);
-
-/// Re-encrypts the database called `name` under another key. Returns an SQLite result code.
-int sqlite3_rekey_v2(void *connection, const char *name, const void *key, int length);

@@ -53,9 +53,6 @@ struct HostServer: Service {
   /// Waits until both sockets accept connections; throws what `run` throws if they never will.
   func ready() async throws -> Listening { try await listening.value() }
 
-  /// Where it listens, once it does.
-  var current: Listening? { listening.current }
-
   func run() async throws {
     do {
       try await serve()

@@ -20,9 +20,6 @@ final class Signal<Value: Sendable>: Sendable {
     for waiter in waiters { waiter.resume(with: result) }
   }
 
-  /// The value, if it is set already.
-  var current: Value? { state.withLock { try? $0.result?.get() } }
-
   /// Waits for the value.
   func value() async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in

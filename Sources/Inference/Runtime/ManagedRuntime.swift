@@ -280,10 +280,5 @@ extension ManagedRuntime {
     backOff.hasEnded(at: .now, after: life)
   }
 
-  private static func makeKey() -> String {
-    RandomBytes.make(32).map { byte in
-      let text = String(byte, radix: 16)
-      return text.count == 1 ? "0" + text : text
-    }.joined()
-  }
+  private static func makeKey() -> String { RandomBytes.make(32).hexadecimal }
 }

@@ -136,10 +136,7 @@ struct RuntimeInstaller: Sendable {
       try Task.checkCancellation()
       hash.update(data: data)
     }
-    return hash.finalize().map { byte in
-      let text = String(byte, radix: 16)
-      return text.count == 1 ? "0" + text : text
-    }.joined()
+    return hash.finalize().hexadecimal
   }
 }
 
