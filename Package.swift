@@ -80,6 +80,7 @@ let package = Package(
     .target(name: "CBase64"),
     .target(name: "CSodium", linkerSettings: [.linkedLibrary("sodium")]),
     .target(name: "CSecp256k1", linkerSettings: [.linkedLibrary("secp256k1")]),
+    .target(name: "CQRCode", linkerSettings: [.linkedLibrary("qrencode")]),
     .target(name: "CSQLCipher", linkerSettings: [.linkedLibrary("sqlcipher")]),
     .target(
       name: "CSecretService",
@@ -94,6 +95,7 @@ let package = Package(
     floor("SecretMemory", ["CSodium"]),
     floor("Identity", ["SecretMemory", "CBase64", "CSecp256k1", crypto]),
     floor("SecureChannel", ["Identity", "SecretMemory", crypto, nioCore]),
+    floor("Pairing", ["Identity", "SecretMemory", crypto]),
     floor("Keyring", ["SecretMemory", "CSecretService", systemPackage]),
     floor("Storage", ["Keyring", "Identity", "SecretMemory", "CSodium", "CSQLCipher", crypto, grdb]),
     floor("Stores", ["Storage", "Identity", "SecretMemory", grdb]),
@@ -104,26 +106,28 @@ let package = Package(
     floor(
       "Host",
       [
-        "Agents", "Inference", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
+        "Agents", "Inference", "Pairing", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
         "SecretMemory", hummingbird, httpClient, httpTypes, grdb, nioCore, nioPosix, nioHTTP1, log,
         lifecycle, configuration,
       ]),
     floor(
       "Connector",
       [
-        "SecureChannel", "Identity", "Keyring", "SecretMemory", httpClient, nioCore, nioPosix, nioHTTP1,
+        "Pairing", "SecureChannel", "Identity", "Keyring", "SecretMemory", httpClient, nioCore, nioPosix,
+        nioHTTP1,
       ]),
     .executableTarget(
       name: "osaurus-host",
       dependencies: [
-        "Host", "Connector", "Inference", "Storage", "Keyring", "Identity", "SecretMemory",
-        argumentParser, httpClient, nioCore, nioHTTP1, log, lifecycle, signals,
+        "Host", "Connector", "Inference", "Storage", "Keyring", "Identity", "SecretMemory", "CQRCode",
+        argumentParser, httpClient, nioCore, nioHTTP1, log, lifecycle, signals, subprocess, systemPackage,
       ],
       swiftSettings: strict, linkerSettings: sqlcipherLinking),
 
     tests("SecretMemory", ["SecretMemory"]),
     tests("Identity", ["Identity", "SecretMemory", crypto]),
     tests("SecureChannel", ["SecureChannel", "Identity", "SecretMemory", crypto]),
+    tests("Pairing", ["Pairing", "Identity", "SecretMemory", crypto]),
     tests("Keyring", ["Keyring", "SecretMemory"]),
     tests("Storage", ["Storage", "Keyring", "Identity", "SecretMemory", grdb]),
     tests("Stores", ["Stores", "Storage", "Keyring", "Identity", "SecretMemory", grdb]),
@@ -137,15 +141,15 @@ let package = Package(
     tests(
       "Host",
       [
-        "Host", "Agents", "Inference", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
+        "Host", "Agents", "Inference", "Pairing", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
         "SecretMemory", "osaurus-host", crypto, hummingbird, httpTypes, httpClient, nioCore, nioPosix,
         nioHTTP1, log, lifecycle, subprocess, systemPackage,
       ]),
     tests(
       "Connector",
       [
-        "Connector", "SecureChannel", "Identity", "Keyring", "SecretMemory", httpClient, nioCore, nioPosix,
-        nioHTTP1,
+        "Connector", "Pairing", "SecureChannel", "Identity", "Keyring", "SecretMemory", httpClient, nioCore,
+        nioPosix, nioHTTP1,
       ]),
   ]
 )

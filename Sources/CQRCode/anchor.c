@@ -1,0 +1,1 @@
+// SwiftPM links a C target only when it compiles something.

@@ -1,0 +1,3 @@
+// libqrencode: texts as QR codes.
+#pragma once
+#include <qrencode.h>
