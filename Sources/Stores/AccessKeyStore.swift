@@ -49,39 +49,51 @@ public struct AccessKeyStore: Sendable {
     by signer: SigningKey, label: String, expiry: AccessKeyExpiry, now: Date = Date(), nonce: UUID = UUID()
   ) async throws -> (AccessKeyRecord, MintedAccessKey) {
     try await pool.write { database in
-      let counter = try RisingCounter.keyCounter.next(database)
-      let minted = AccessKeyMint.mint(
-        by: signer, label: label, counter: UInt64(counter), expiry: expiry,
-        issuedAt: Int64(now.timeIntervalSince1970), nonce: nonce)
-      let claims = minted.claims
-      let record = AccessKeyRecord(
-        id: UUID(), label: label, fingerprint: minted.fingerprint, nonce: claims.nonce, counter: counter,
-        issuer: claims.issuer, audience: claims.audience, expiry: expiry, createdAt: now.asStored,
-        expiresAt: claims.expiresAt.map { Date(timeIntervalSince1970: TimeInterval($0)) }, revokedAt: nil)
-      try record.insert(database)
-      try RisingCounter.generation.next(database)
-      return (record, minted)
+      try Self.mint(by: signer, label: label, expiry: expiry, now: now, nonce: nonce, database)
     }
+  }
+
+  /// The same inside the caller's transaction.
+  static func mint(
+    by signer: SigningKey, label: String, expiry: AccessKeyExpiry, now: Date, nonce: UUID,
+    _ database: Database
+  ) throws -> (AccessKeyRecord, MintedAccessKey) {
+    let counter = try RisingCounter.keyCounter.next(database)
+    let minted = AccessKeyMint.mint(
+      by: signer, label: label, counter: UInt64(counter), expiry: expiry,
+      issuedAt: Int64(now.timeIntervalSince1970), nonce: nonce)
+    let claims = minted.claims
+    let record = AccessKeyRecord(
+      id: UUID(), label: label, fingerprint: minted.fingerprint, nonce: claims.nonce, counter: counter,
+      issuer: claims.issuer, audience: claims.audience, expiry: expiry, createdAt: now.asStored,
+      expiresAt: claims.expiresAt.map { Date(timeIntervalSince1970: TimeInterval($0)) }, revokedAt: nil)
+    try record.insert(database)
+    try RisingCounter.generation.next(database)
+    return (record, minted)
   }
 
   /// Revokes one key. Revoking it again changes nothing.
   /// - Throws: ``StoresError/noSuchKey(_:)``.
   public func revoke(_ id: UUID, now: Date = Date()) async throws -> AccessKeyRecord {
-    try await pool.write { database in
-      guard var record = try AccessKeyRecord.filter(Column("id") == id.uuidString).fetchOne(database) else {
-        throw StoresError.noSuchKey(id.uuidString)
-      }
-      if record.revokedAt == nil {
-        record.revokedAt = now.asStored
-        try record.update(database)
-      }
-      try Self.insertRevocation(issuer: record.issuer, nonce: record.nonce, now: now, database)
-      try RisingCounter.generation.next(database)
-      return record
-    }
+    try await pool.write { try Self.revoke(id, now: now, $0) }
   }
 
-  /// Revokes every key that an issuer has signed up to now, also those that this host knows nothing of.
+  /// The same inside the caller's transaction.
+  @discardableResult
+  static func revoke(_ id: UUID, now: Date, _ database: Database) throws -> AccessKeyRecord {
+    guard var record = try AccessKeyRecord.filter(Column("id") == id.uuidString).fetchOne(database) else {
+      throw StoresError.noSuchKey(id.uuidString)
+    }
+    if record.revokedAt == nil {
+      record.revokedAt = now.asStored
+      try record.update(database)
+    }
+    try insertRevocation(issuer: record.issuer, nonce: record.nonce, now: now, database)
+    try RisingCounter.generation.next(database)
+    return record
+  }
+
+  /// Revokes every key that an issuer has signed up to now, also those that this host knows nothing of, and its invites.
   public func revokeAll(issuer: Address, now: Date = Date()) async throws {
     try await pool.write { database in
       try Self.revokeAll(of: issuer, now: now, database)
@@ -102,6 +114,7 @@ public struct AccessKeyStore: Sendable {
           WHERE (issuer = :issuer OR audience = :issuer) AND revoked_at IS NULL;
         """,
       arguments: ["issuer": issuer, "counter": counter, "now": now.timeIntervalSince1970])
+    try InviteStore.revokeAll(of: issuer, now: now, database)
   }
 
   private static func insertRevocation(

@@ -1,6 +1,6 @@
 public import GRDB
 
-/// The schema of `host/host.sqlite`: agents, access keys and what revokes them. Migrations are never edited.
+/// The schema of `host/host.sqlite`: agents, access keys, invites and what revokes them. Migrations are never edited.
 public enum HostSchema {
   public static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
@@ -61,6 +61,30 @@ public enum HostSchema {
             value INTEGER NOT NULL
           ) STRICT, WITHOUT ROWID;
           INSERT INTO counters (name, value) VALUES ('agent_index', -1), ('key_counter', 0), ('generation', 0);
+          """)
+    }
+    migrator.registerMigration("3 invites") { database in
+      try database.execute(
+        sql: """
+          CREATE TABLE invites (
+            id TEXT PRIMARY KEY NOT NULL,
+            nonce TEXT NOT NULL UNIQUE,
+            agent TEXT NOT NULL,
+            name TEXT NOT NULL,
+            description TEXT,
+            url TEXT NOT NULL,
+            label TEXT,
+            created_at REAL NOT NULL,
+            expires_at REAL NOT NULL,
+            redeemed_at REAL,
+            redeemed_from TEXT,
+            key_id TEXT,
+            revoked_at REAL,
+            -- What named the redemption, and its answer, sealed, for as long as it may be asked for again.
+            attempt TEXT,
+            answer BLOB
+          ) STRICT;
+          CREATE INDEX invites_agent ON invites (agent);
           """)
     }
     return migrator

@@ -6,6 +6,18 @@ public enum StoresError: Error, Hashable, Sendable {
   case noSuchAgent(String)
   /// No access key has that id.
   case noSuchKey(String)
+  /// No invite has that id.
+  case noSuchInvite(String)
+  /// As many invites as possible wait to be redeemed.
+  case tooManyInvites
+  /// The invite that was brought is none of this host's.
+  case unknownInvite
+  /// The invite that was brought was redeemed before.
+  case usedInvite
+  /// The invite that was brought was taken back.
+  case revokedInvite
+  /// The invite that was brought has ended.
+  case expiredInvite
   /// No session has that id, or it is with another agent, or somebody else opened it.
   case noSuchSession
   /// An agent of that name is there already.
@@ -23,6 +35,13 @@ extension StoresError: CustomStringConvertible {
     switch self {
     case .noSuchAgent(let reference): "There is no agent '\(reference)'; see 'osaurus-host agent list'."
     case .noSuchKey(let id): "There is no access key '\(id)'; see 'osaurus-host key list'."
+    case .noSuchInvite(let id): "There is no invite '\(id)'; see 'osaurus-host invite list'."
+    case .tooManyInvites:
+      "\(InviteStore.mostOpen) invites wait to be redeemed already; revoke some: see 'osaurus-host invite list'."
+    case .unknownInvite: "This host made no such invite."
+    case .usedInvite: "This invite was redeemed before."
+    case .revokedInvite: "This invite was taken back."
+    case .expiredInvite: "This invite has expired."
     case .noSuchSession: "There is no such conversation with this agent."
     case .nameTaken(let name): "There is an agent called '\(name)' already; choose another name."
     case .badName: "An agent's name has 1 to 64 characters on one line."

@@ -36,11 +36,20 @@ enum HostRouter {
     routes.add(AgentRoutes(access: services.access, models: services.models))
     routes.add(
       AgentRunRoutes(access: services.access, runner: services.runner, admission: services.admission))
+    routes.add(
+      InviteRoutes(
+        invites: services.invites, access: services.access,
+        limiter: AttemptLimiter(limit: services.settings.redemptionsPerMinute),
+        allowsUnsealedKeys: services.settings.allowsUnsealedKeys))
     routes.add(ControlStatusRoutes(services: services))
     routes.add(ControlAgentRoutes(master: services.master, agents: services.agents, access: services.access))
     routes.add(
       ControlKeyRoutes(
         master: services.master, agents: services.agents, keys: services.keys, access: services.access))
+    routes.add(
+      ControlInviteRoutes(
+        master: services.master, agents: services.agents, invites: services.invites, access: services.access,
+        place: InvitePlace(settings: services.settings, listening: services.listening)))
     return routes
   }
 }

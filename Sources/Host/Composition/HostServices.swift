@@ -20,6 +20,7 @@ public final class HostServices: Sendable {
   let master: MasterKey
   let agents: AgentStore
   let keys: AccessKeyStore
+  let invites: InviteStore
   let chats: ChatStore
   let models: ModelCatalogue
   let runner: AgentRunner
@@ -70,6 +71,7 @@ public final class HostServices: Sendable {
     admission = Admission(limit: settings.maxAnswers)
     agents = AgentStore(databases.host)
     keys = AccessKeyStore(databases.host)
+    invites = InviteStore(databases.host)
     var runtimeSettings = ManagedRuntime.Settings()
     runtimeSettings.idleLimit = settings.modelIdleStop
     runtime = ManagedRuntime(

@@ -24,6 +24,8 @@ public struct HostSettings: Hashable, Sendable {
   public var allowedHosts: [String] = []
   /// Whether other machines may use models without a secure channel. Agents always need one.
   public var allowsPlaintextClients = false
+  /// Whether a client that cannot open a sealed access key may get one in the clear for an invite.
+  public var allowsUnsealedKeys = false
   /// The base URL of an OpenAI-compatible server, with its `/v1`.
   public var modelURL: URL?
   /// The model that answers where none is named.
@@ -34,6 +36,8 @@ public struct HostSettings: Hashable, Sendable {
   public var detectsLocalServers = true
   /// How many handshakes a source address may start in a minute.
   public var handshakesPerMinute = 5
+  /// How many invites a source address may bring in a minute.
+  public var redemptionsPerMinute = 5
   /// How many TCP connections there may be at a time, and how many of them from one network.
   public var maxConnections = 512
   public var maxConnectionsPerNetwork = 64
@@ -98,12 +102,15 @@ public struct HostSettings: Hashable, Sendable {
     allowedOrigins = values.list("allowedOrigins") ?? allowedOrigins
     allowedHosts = values.list("allowedHosts") ?? allowedHosts
     allowsPlaintextClients = try values.boolean("allowPlaintextClients") ?? allowsPlaintextClients
+    allowsUnsealedKeys = try values.boolean("allowUnsealedKeys") ?? allowsUnsealedKeys
     modelURL = try values.url("modelURL")
     model = values.text("model")
     modelKeyFile = values.text("modelKeyFile").map { URL(filePath: $0) }
     detectsLocalServers = try values.boolean("detectLocalServers") ?? detectsLocalServers
     handshakesPerMinute =
       try values.integer("handshakesPerMinute", in: 1...100_000_000) ?? handshakesPerMinute
+    redemptionsPerMinute =
+      try values.integer("redemptionsPerMinute", in: 1...100_000_000) ?? redemptionsPerMinute
     maxConnections = try values.integer("maxConnections", in: 1...100_000) ?? maxConnections
     maxConnectionsPerNetwork =
       try values.integer("maxConnectionsPerNetwork", in: 1...100_000) ?? maxConnectionsPerNetwork

@@ -21,11 +21,13 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
   var allowedOrigins: [String]?
   var allowedHosts: [String]?
   var allowPlaintextClients: Bool?
+  var allowUnsealedKeys: Bool?
   var modelURL: String?
   var model: String?
   var modelKeyFile: String?
   var detectLocalServers: Bool?
   var handshakesPerMinute: Int?
+  var redemptionsPerMinute: Int?
   var maxConnections: Int?
   var maxConnectionsPerNetwork: Int?
   var maxAnswers: Int?
@@ -40,8 +42,9 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
 
   enum CodingKeys: String, CodingKey, CaseIterable {
     case hostID, keystore, isComplete, acknowledgedAt, port, bind, expose, allowedOrigins, allowedHosts
-    case allowPlaintextClients, modelURL, model, modelKeyFile, detectLocalServers
-    case handshakesPerMinute, maxConnections, maxConnectionsPerNetwork, maxAnswers, modelIdleSeconds, logLevel
+    case allowPlaintextClients, allowUnsealedKeys, modelURL, model, modelKeyFile, detectLocalServers
+    case handshakesPerMinute, redemptionsPerMinute, maxConnections, maxConnectionsPerNetwork, maxAnswers,
+      modelIdleSeconds, logLevel
   }
 
   init(hostID: UUID, keystore: KeyStoreKind) {
@@ -61,11 +64,13 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
     allowedOrigins = try container.decodeIfPresent([String].self, forKey: .allowedOrigins)
     allowedHosts = try container.decodeIfPresent([String].self, forKey: .allowedHosts)
     allowPlaintextClients = try container.decodeIfPresent(Bool.self, forKey: .allowPlaintextClients)
+    allowUnsealedKeys = try container.decodeIfPresent(Bool.self, forKey: .allowUnsealedKeys)
     modelURL = try container.decodeIfPresent(String.self, forKey: .modelURL)
     model = try container.decodeIfPresent(String.self, forKey: .model)
     modelKeyFile = try container.decodeIfPresent(String.self, forKey: .modelKeyFile)
     detectLocalServers = try container.decodeIfPresent(Bool.self, forKey: .detectLocalServers)
     handshakesPerMinute = try container.decodeIfPresent(Int.self, forKey: .handshakesPerMinute)
+    redemptionsPerMinute = try container.decodeIfPresent(Int.self, forKey: .redemptionsPerMinute)
     maxConnections = try container.decodeIfPresent(Int.self, forKey: .maxConnections)
     maxConnectionsPerNetwork = try container.decodeIfPresent(Int.self, forKey: .maxConnectionsPerNetwork)
     maxAnswers = try container.decodeIfPresent(Int.self, forKey: .maxAnswers)
@@ -79,9 +84,11 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
       .port: port.map(String.init), .bind: bind, .expose: expose.map(String.init),
       .allowedOrigins: allowedOrigins?.joined(separator: ","),
       .allowedHosts: allowedHosts?.joined(separator: ","),
-      .allowPlaintextClients: allowPlaintextClients.map(String.init), .modelURL: modelURL, .model: model,
+      .allowPlaintextClients: allowPlaintextClients.map(String.init),
+      .allowUnsealedKeys: allowUnsealedKeys.map(String.init), .modelURL: modelURL, .model: model,
       .modelKeyFile: modelKeyFile, .detectLocalServers: detectLocalServers.map(String.init),
       .handshakesPerMinute: handshakesPerMinute.map(String.init),
+      .redemptionsPerMinute: redemptionsPerMinute.map(String.init),
       .maxConnections: maxConnections.map(String.init),
       .maxConnectionsPerNetwork: maxConnectionsPerNetwork.map(String.init),
       .maxAnswers: maxAnswers.map(String.init),

@@ -119,8 +119,8 @@ struct FrontDoor: Sendable {
       return switch ticket.routeClass {
       case .envelope:
         try await secureDoor.call(body, of: request, from: ticket.arrival, through: self)
-      case .publicInformation, .handshake, .catalogue, .inference, .agentCatalogue, .agentDetails, .agentRun,
-        .administration, .unknown:
+      case .publicInformation, .handshake, .redemption, .catalogue, .inference, .agentCatalogue,
+        .agentDetails, .agentRun, .administration, .unknown:
         try await ticket.match.route.handler(request, ticket.context)
       }
     } catch let error as any HTTPResponseError {
@@ -157,7 +157,7 @@ struct FrontDoor: Sendable {
   private func headClass(of path: String) -> RouteClass {
     guard let match = routes.match(path: path) else { return .catalogue }
     switch match.route.initialClass {
-    case .publicInformation, .handshake, .envelope: return .publicInformation
+    case .publicInformation, .handshake, .redemption, .envelope: return .publicInformation
     case .catalogue, .inference, .agentCatalogue, .agentDetails, .agentRun, .administration, .unknown:
       return .catalogue
     }

@@ -42,6 +42,9 @@ struct ControlFailure: Error, Hashable {
       switch error {
       case .noSuchAgent: (.notFound, "agent_not_found")
       case .noSuchKey: (.notFound, "key_not_found")
+      case .noSuchInvite: (.notFound, "invite_not_found")
+      case .tooManyInvites: (.conflict, "too_many_invites")
+      case .unknownInvite, .usedInvite, .revokedInvite, .expiredInvite: (.conflict, "invite_not_usable")
       case .noSuchSession: (.notFound, "session_not_found")
       case .nameTaken: (.conflict, "name_taken")
       case .badName, .identity: (.badRequest, "invalid_request")
