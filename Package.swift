@@ -129,7 +129,7 @@ let package = Package(
     tests("SecureChannel", ["SecureChannel", "Identity", "SecretMemory", crypto]),
     tests("Pairing", ["Pairing", "Identity", "SecretMemory", crypto]),
     tests("Keyring", ["Keyring", "SecretMemory"]),
-    tests("Storage", ["Storage", "Keyring", "Identity", "SecretMemory", grdb]),
+    tests("Storage", ["Storage", "Keyring", "Identity", "SecretMemory", crypto, grdb]),
     tests("Stores", ["Stores", "Storage", "Keyring", "Identity", "SecretMemory", grdb]),
     tests(
       "Inference",

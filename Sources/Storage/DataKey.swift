@@ -30,6 +30,24 @@ public final class DataKey: Sendable {
   /// The key under which the list of key slots is sealed.
   var slotListKey: SecretBytes { bytes.withUnsafeBytes { Self.derive("osaurus-slots-v1:seal", from: $0) } }
 
+  /// Which of the data keys that a host has over time this is.
+  public var generation: KeyGeneration {
+    bytes.withUnsafeBytes { bytes in
+      Self.derive("osaurus-data-key-v1:generation", from: bytes).withUnsafeBytes { derived in
+        KeyGeneration(rawValue: Array(derived.prefix(KeyGeneration.byteCount)))!
+      }
+    }
+  }
+
+  /// The keys of sealed files.
+  var sealedFileKeys: SealedFileKeys {
+    bytes.withUnsafeBytes { bytes in
+      SealedFileKeys(
+        root: Self.derive("osaurus-osec-v1:root", from: bytes),
+        naming: Self.derive("osaurus-osec-v1:name", from: bytes), generation: generation)
+    }
+  }
+
   /// HKDF-SHA256 without salt, 32 bytes.
   static func derive(_ info: String, from secret: UnsafeRawBufferPointer) -> SecretBytes {
     let derived = HKDF<SHA256>.deriveKey(
@@ -67,9 +85,7 @@ public final class DataKey: Sendable {
     } catch {
       throw .malformedKey
     }
-    guard !DatabaseName.allCases.contains(where: { $0.hasContent(in: folders) }) else {
-      throw .keyMissingForExistingData
-    }
+    guard try !StoredFiles.areThere(in: folders) else { throw .keyMissingForExistingData }
     let key = DataKey.generate()
     do {
       try key.store(in: keyStore)

@@ -17,20 +17,42 @@ public enum EncryptedDatabase {
     do {
       try PrivateFile.makeFolder(file.deletingLastPathComponent())
       lock = try FileLock(waitingFor: folders.databaseLock)
+    } catch {
+      throw .file(error)
+    }
+    // An empty file would be given the name of what is lost, and its log be thrown away.
+    guard name.hasContent(in: folders) || !name.hasLog(in: folders) else {
+      throw .fileMissing(database: name.rawValue, left: "its log, \(name.rawValue)-wal,")
+    }
+    do {
       // SQLite gives -wal and -shm the mode of the file itself.
       try PrivateFile.createIfMissing(file)
     } catch {
       throw .file(error)
     }
     defer { withExtendedLifetime(lock) {} }
-    return try translated(name) {
-      _ = try probe(file, name, key, migrator)
-      let pool = try DatabasePool(path: file.path, configuration: configuration(name, key))
+    let pool = try translated(name) {
+      let isNew = try probe(file, name, key, migrator) == .missing
+      let pool = try DatabasePool(path: file.path, configuration: configuration(name, key, isNew: isNew))
       // Turning the log on, GRDB chose NORMAL.
       try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = \(name.durability)") }
-      try migrator.migrate(pool)
       return pool
     }
+    try translated(name) {
+      do {
+        try migrator.migrate(pool)
+      } catch let error as DatabaseError where !error.isAboutFile {
+        try? pool.close()
+        throw StorageError.migration(database: name.rawValue, reason: reason(error))
+      }
+    }
+    return pool
+  }
+
+  /// Writes what is left in the log into the database, and closes it.
+  public static func close(_ pool: DatabasePool) {
+    _ = try? pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+    try? pool.close()
   }
 
   /// What ``check(_:in:key:migrator:)`` finds.
@@ -46,15 +68,23 @@ public enum EncryptedDatabase {
   /// Looks at a database through a connection that cannot write: nothing is made, migrated or moved from the log
   /// into the file. Other processes may use it meanwhile. (SQLite itself may leave an empty log and its index beside a
   /// database that nobody has open.)
+  ///
+  /// - Parameter migrator: nil for a database whose schema is not this version's to know, of which only the key is tried.
   /// - Throws: ``StorageError``, as ``open(_:in:key:migrator:)`` would.
   public static func check(
-    _ name: DatabaseName, in folders: HostFolders, key: DataKey, migrator: DatabaseMigrator
+    _ name: DatabaseName, in folders: HostFolders, key: DataKey, migrator: DatabaseMigrator?
   ) throws(StorageError) -> Condition {
     let file = name.file(in: folders)
     do {
-      guard try PrivateFile.isThere(file) else { return .missing }
+      let isThere = try PrivateFile.isThere(file)
+      guard name.hasContent(in: folders) || !name.hasLog(in: folders) else {
+        throw StorageError.fileMissing(database: name.rawValue, left: "its log, \(name.rawValue)-wal,")
+      }
+      guard isThere else { return .missing }
+    } catch let error as StorageError {
+      throw error
     } catch {
-      throw .file(error)
+      throw .file(error as? KeyringError ?? .file(path: file.path, reason: String(describing: error)))
     }
     return try translated(name) { try probe(file, name, key, migrator) }
   }
@@ -67,8 +97,13 @@ public enum EncryptedDatabase {
       return try body()
     } catch let error as StorageError {
       throw error
-    } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
-      throw .wrongKey(database: name.rawValue)
+    } catch let error as DatabaseError {
+      switch error.resultCode {
+      case .SQLITE_NOTADB: throw .wrongKey(database: name.rawValue)
+      case .SQLITE_BUSY, .SQLITE_LOCKED: throw .busy(database: name.rawValue)
+      case .SQLITE_CORRUPT: throw .damaged(database: name.rawValue, reason: reason(error))
+      default: throw .database(name: name.rawValue, reason: reason(error))
+      }
     } catch {
       throw .database(name: name.rawValue, reason: reason(error))
     }
@@ -77,22 +112,42 @@ public enum EncryptedDatabase {
   /// Reads a file that is there through a connection that cannot write: closing one that can would write what is left
   /// in the log into the file, even under a wrong key.
   private static func probe(
-    _ file: URL, _ name: DatabaseName, _ key: DataKey, _ migrator: DatabaseMigrator
+    _ file: URL, _ name: DatabaseName, _ key: DataKey, _ migrator: DatabaseMigrator?
   ) throws -> Condition {
     let size = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int ?? 0
     guard size > 0 else { return .missing }
-    var reading = configuration(name, key)
-    reading.readonly = true
-    let queue = try DatabaseQueue(path: file.path, configuration: reading)
+    let queue = try readingQueue(file, name, key)
     let (isNewer, isCurrent) = try queue.read {
-      (try migrator.hasBeenSuperseded($0), try migrator.hasCompletedMigrations($0))
+      (try migrator?.hasBeenSuperseded($0) ?? false, try migrator?.hasCompletedMigrations($0) ?? true)
     }
     guard !isNewer else { throw StorageError.newerSchema(database: name.rawValue) }
     try queue.close()
     return isCurrent ? .current : .outdated
   }
 
-  private static func configuration(_ name: DatabaseName, _ key: DataKey) -> Configuration {
+  /// Runs `body` on a connection that cannot write, in one view of a database that is there.
+  /// - Throws: ``StorageError``, as ``open(_:in:key:migrator:)`` would.
+  public static func read<R>(
+    _ name: DatabaseName, in folders: HostFolders, key: DataKey, _ body: (Database) throws -> R
+  ) throws(StorageError) -> R {
+    try translated(name) {
+      let queue = try readingQueue(name.file(in: folders), name, key)
+      let result = try queue.read(body)
+      try queue.close()
+      return result
+    }
+  }
+
+  private static func readingQueue(_ file: URL, _ name: DatabaseName, _ key: DataKey) throws -> DatabaseQueue
+  {
+    var reading = configuration(name, key)
+    reading.readonly = true
+    return try DatabaseQueue(path: file.path, configuration: reading)
+  }
+
+  private static func configuration(
+    _ name: DatabaseName, _ key: DataKey, isNew: Bool = false
+  ) -> Configuration {
     var configuration = Configuration()
     configuration.label = name.rawValue
     configuration.busyMode = .timeout(5)
@@ -102,6 +157,10 @@ public enum EncryptedDatabase {
       try unlock(database, under: key.databaseKey(for: name))
       // Some systems build SQLCipher to put temporary tables into files, where they would be plain.
       try database.execute(sql: "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON")
+      // Free pages can be given back bit by bit, where it is said before the first page is written.
+      if isNew, !database.configuration.readonly {
+        try database.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
+      }
       _ = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master")
     }
     return configuration
@@ -146,5 +205,12 @@ public enum EncryptedDatabase {
   public static func cipherVersion() -> String? {
     let queue = try? DatabaseQueue()
     return try? queue?.read { try String.fetchOne($0, sql: "PRAGMA cipher_version") }
+  }
+}
+
+extension DatabaseError {
+  /// Whether it tells of the file, not of what was asked of it.
+  fileprivate var isAboutFile: Bool {
+    [.SQLITE_NOTADB, .SQLITE_CORRUPT, .SQLITE_BUSY, .SQLITE_LOCKED].contains(resultCode)
   }
 }

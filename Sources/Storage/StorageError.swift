@@ -17,6 +17,18 @@ public enum StorageError: Error, Hashable, Sendable {
   case file(KeyringError)
   /// The database refused.
   case database(name: String, reason: String)
+  /// Another process kept the database for itself.
+  case busy(database: String)
+  /// The database's bytes are not what was written.
+  case damaged(database: String, reason: String)
+  /// A database's file is gone, and things that belong to it are still there.
+  case fileMissing(database: String, left: String)
+  /// A database could not be brought to the schema of this version.
+  case migration(database: String, reason: String)
+  /// As many databases of agents and plugins are in use as may be.
+  case tooManyOpen(limit: Int)
+  /// A sealed file cannot be had.
+  case sealedFile(name: String, SealedFileFault)
   /// `keyslots.json` is not what this program wrote.
   case malformedSlots
   /// A newer version of osaurus-host wrote `keyslots.json`.
@@ -53,6 +65,17 @@ extension StorageError: CustomStringConvertible {
       "The SQLite library that was loaded does not encrypt. Install libsqlcipher 4.5 or newer (scripts/setup does)."
     case .file(let error): error.description
     case .database(let name, let reason): "\(name): \(reason)."
+    case .busy(let database):
+      "\(database) is being kept by another process. Try again; if it stays so, 'fuser' tells which process that is."
+    case .damaged(let database, let reason):
+      "\(database) is damaged (\(reason)). It was left as it is. Look at it with 'osaurus-host storage verify', then restore it from a backup, or move it aside with 'osaurus-host storage quarantine \(database)'."
+    case .fileMissing(let database, let left):
+      "\(database) is gone, but \(left) is still there, so no empty one was made in its place. Restore it from a backup, or move the rest aside with 'osaurus-host storage quarantine \(database)'."
+    case .migration(let database, let reason):
+      "\(database) could not be brought up to date (\(reason)). It is as it was; go back to the version of osaurus-host that wrote it."
+    case .tooManyOpen(let limit):
+      "\(limit) databases of agents and plugins are in use at once, which is the most; try again in a moment."
+    case .sealedFile(let name, let fault): "\(name): \(fault.description)"
     case .malformedSlots:
       "keyslots.json in the data folder is not what osaurus-host wrote. It was left as it is; restore it from a backup, or move it away and run 'osaurus-host storage slots add phrase'."
     case .newerSlots:

@@ -158,7 +158,7 @@ struct EncryptedDatabaseTests {
       ("cipher_page_size", "4096"), ("cipher_use_hmac", "1"), ("cipher_hmac_algorithm", "HMAC_SHA512"),
       ("cipher_plaintext_header_size", "0"), ("journal_mode", "wal"), ("foreign_keys", "1"),
       ("secure_delete", "1"),
-      ("temp_store", "2"),
+      ("temp_store", "2"), ("auto_vacuum", "2"),
     ])
   func settings(name: String, expected: String) throws {
     try host.withDatabase(.generate()) { pool in

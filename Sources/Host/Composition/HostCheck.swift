@@ -18,10 +18,7 @@ public struct HostCheck: Sendable {
   public init(folders: HostFolders, settings: HostSettings) throws {
     let (master, dataKey) = try HostKeyStore.keys(of: settings, folders: folders)
     address = master.address
-    databases = try DatabaseName.allCases.reduce(into: [:]) { found, name in
-      found[name] = try EncryptedDatabase.check(
-        name, in: folders, key: dataKey, migrator: HostDatabases.migrator(of: name))
-    }
+    databases = try HostDatabases.check(in: folders, key: dataKey)
   }
 
   /// The models on offer, as the service would find them, and the default among them.

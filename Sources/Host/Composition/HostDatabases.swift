@@ -10,25 +10,38 @@ struct HostDatabases: Sendable {
 
   /// Opens them, and makes what is not there yet.
   static func open(in folders: HostFolders, key: DataKey) throws(StorageError) -> HostDatabases {
-    func open(_ name: DatabaseName) throws(StorageError) -> DatabasePool {
-      try EncryptedDatabase.open(name, in: folders, key: key, migrator: migrator(of: name))
-    }
-    return HostDatabases(host: try open(.host), chatHistory: try open(.chatHistory))
+    let host = try EncryptedDatabase.open(.host, in: folders, key: key, migrator: HostSchema.migrator)
+    let chatHistory = try EncryptedDatabase.open(
+      .chatHistory, in: folders, key: key, migrator: ChatSchema.migrator)
+    return HostDatabases(host: host, chatHistory: chatHistory)
   }
 
-  /// What brings a database to the schema of this version.
-  static func migrator(of name: DatabaseName) -> DatabaseMigrator {
+  /// The databases that every host of this version has.
+  static let kept: [DatabaseName] = [.host, .chatHistory]
+
+  /// What brings a database to the schema of this version; nil where the schema is its user's.
+  static func migrator(of name: DatabaseName) -> DatabaseMigrator? {
     switch name {
     case .host: HostSchema.migrator
     case .chatHistory: ChatSchema.migrator
+    case .memory, .methods, .toolIndex, .agent, .plugin: nil
     }
+  }
+
+  /// How each database is: those that this version keeps, and whatever else there is.
+  /// - Throws: ``StorageError`` for the first that does not open.
+  static func check(
+    in folders: HostFolders, key: DataKey
+  ) throws(StorageError) -> [DatabaseName: EncryptedDatabase.Condition] {
+    var found: [DatabaseName: EncryptedDatabase.Condition] = [:]
+    for name in kept + (try DatabaseName.existing(in: folders)) where found[name] == nil {
+      found[name] = try EncryptedDatabase.check(name, in: folders, key: key, migrator: migrator(of: name))
+    }
+    return found
   }
 
   /// Writes what is left in the logs into the databases and closes them.
   func close() {
-    for pool in [host, chatHistory] {
-      _ = try? pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
-      try? pool.close()
-    }
+    for pool in [host, chatHistory] { EncryptedDatabase.close(pool) }
   }
 }

@@ -122,9 +122,10 @@ public struct HostInitialiser: Sendable {
   private func leftover() throws -> URL? {
     let keys = FileKeyStore(file: folders.keyFile)
     for item in [KeyItem.masterKey, .dataKey] where try keys.contains(item) { return folders.keyFile }
-    return (DatabaseName.allCases.map { $0.file(in: folders) } + [folders.keySlotsFile]).first {
-      FileManager.default.fileExists(atPath: $0.path)
-    }
+    let stored = try StoredFiles.find(in: folders)
+    return
+      (stored.databases.map { $0.file(in: folders) } + stored.blobs.map { $0.file(in: folders) }
+      + [folders.keySlotsFile].filter { FileManager.default.fileExists(atPath: $0.path) }).first
   }
 
   /// The identity that an interrupted `init` has put away already.

@@ -83,11 +83,8 @@ public struct HostKeySlots: Sendable {
       guard secret.identity == nil else { throw StorageError.alteredSlots }
       throw HostError.wrongPassphrase
     }
-    let conditions = try DatabaseName.allCases.map { name in
-      try EncryptedDatabase.check(
-        name, in: folders, key: opened.key, migrator: HostDatabases.migrator(of: name))
-    }
+    let conditions = try HostDatabases.check(in: folders, key: opened.key)
     return Opened(
-      slot: opened.slot, key: opened.key, hasData: conditions.contains { $0 != .missing })
+      slot: opened.slot, key: opened.key, hasData: conditions.values.contains { $0 != .missing })
   }
 }

@@ -1,0 +1,81 @@
+public import GRDB
+public import Keyring
+
+/// The databases of agents and plugins, of which there may be any number: each is opened when it is first needed, and closed
+/// when nobody used it for a while, or when another one needs its place.
+public actor DatabaseCabinet {
+  /// The most that are open at once.
+  public static let defaultLimit = 32
+
+  private let folders: HostFolders
+  private let key: DataKey
+  private let limit: Int
+  private var drawers: [DatabaseName: Drawer] = [:]
+
+  private struct Drawer {
+    let pool: DatabasePool
+    var users = 0
+    var lastUsed: ContinuousClock.Instant
+  }
+
+  public init(folders: HostFolders, key: DataKey, limit: Int = defaultLimit) {
+    self.folders = folders
+    self.key = key
+    self.limit = limit
+  }
+
+  /// The databases that are open.
+  public var open: Set<DatabaseName> { Set(drawers.keys) }
+
+  /// Runs `body` with a database, which stays open for it and for a while after it.
+  /// - Throws: what opening throws, ``StorageError/tooManyOpen(limit:)`` while all places are in use, or what `body` throws.
+  public func withDatabase<R: Sendable>(
+    _ name: DatabaseName, migrator: DatabaseMigrator, _ body: @Sendable (DatabasePool) async throws -> R
+  ) async throws -> R {
+    let pool = try take(name, migrator)
+    do {
+      let result = try await body(pool)
+      giveBack(name)
+      return result
+    } catch {
+      giveBack(name)
+      throw error
+    }
+  }
+
+  /// Closes those that nobody used for `age`.
+  public func closeIdle(for age: Duration, now: ContinuousClock.Instant = .now) {
+    for (name, drawer) in drawers where drawer.users == 0 && now - drawer.lastUsed >= age { close(name) }
+  }
+
+  /// Closes all. What still uses one gets errors.
+  public func closeAll() {
+    for name in drawers.keys { close(name) }
+  }
+
+  private func take(_ name: DatabaseName, _ migrator: DatabaseMigrator) throws(StorageError) -> DatabasePool {
+    if drawers[name] == nil {
+      if drawers.count >= limit {
+        guard
+          let idle = drawers.filter({ $0.value.users == 0 }).min(by: { $0.value.lastUsed < $1.value.lastUsed }
+          )
+        else { throw .tooManyOpen(limit: limit) }
+        close(idle.key)
+      }
+      let pool = try EncryptedDatabase.open(name, in: folders, key: key, migrator: migrator)
+      drawers[name] = Drawer(pool: pool, lastUsed: .now)
+    }
+    drawers[name]!.users += 1
+    return drawers[name]!.pool
+  }
+
+  private func giveBack(_ name: DatabaseName) {
+    drawers[name]?.users -= 1
+    drawers[name]?.lastUsed = .now
+  }
+
+  private func close(_ name: DatabaseName) {
+    guard let drawer = drawers.removeValue(forKey: name) else { return }
+    EncryptedDatabase.close(drawer.pool)
+  }
+}
