@@ -15,6 +15,16 @@ struct ConfirmationOptions: ParsableArguments {
 
 /// For commands that take the terminal over.
 struct ScreenOptions: ParsableArguments {
-  @Flag(help: "Plain lines, one after the other, for a screen reader or a terminal that cannot place text.")
-  var plain = false
+  @Flag(
+    name: .customLong("plain"),
+    help: """
+      Plain lines, one after the other, for a screen reader or a terminal that cannot place text. ACCESSIBLE=1 in the \
+      environment does the same.
+      """)
+  var wantsPlain = false
+
+  var plain: Bool {
+    let wish = ProcessInfo.processInfo.environment["ACCESSIBLE", default: ""].lowercased()
+    return wantsPlain || !["", "0", "false", "no"].contains(wish)
+  }
 }

@@ -23,9 +23,21 @@ struct RecoverCommand: AsyncParsableCommand {
   var restoreAnyway = false
   @Option(help: "Where the keys of a new host rest: secret-service or file.")
   var keystore: KeyStoreKind?
+  /// Taken so that they are refused without being repeated.
+  @Argument(parsing: .remaining, help: .hidden) var words: [String] = []
   @OptionGroup var screen: ScreenOptions
   @OptionGroup var confirmation: ConfirmationOptions
   @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard words.isEmpty else {
+      throw ValidationError(
+        """
+        The words are never given as arguments: other programs could read them there, and your shell remembers them. \
+        Run 'osaurus-host recover' and type them. If these were the words, delete them from your shell's history.
+        """)
+    }
+  }
 
   private enum Outcome: String { case made, unchanged, restored }
 
@@ -106,26 +118,24 @@ struct RecoverCommand: AsyncParsableCommand {
         "Agents that are created in the same order have the same addresses again: osaurus-host agent create NAME"
       )
       return .made
-    case .same:
+    case .same(let agents):
       try recovery.acknowledge()
       tell(
         "The host on this machine has this identity, and its keys are in their place. Nothing was changed.")
+      if let agents { tell(Self.words(agents)) }
       return .unchanged
     case .other(let present):
-      try await replace(recovery, of: "the host has the identity \(present.checksummed)")
+      try await replace(recovery, of: "the host has the identity \(present.checksummed).")
       return .restored
-    case .lost(let own, let agents) where own < agents.count:
-      let addresses = agents.prefix(4).map(\.checksummed).joined(separator: ", ")
+    case .lost(let agents) where agents.foreign > 0:
+      let addresses = agents.addresses.prefix(4).map(\.checksummed).joined(separator: ", ")
       try await replace(
         recovery,
-        of: "\(agents.count - own) of \(agents.count) agents have another one (agents: \(addresses))")
+        of: "\(agents.foreign) of \(agents.addresses.count) agents have another one (agents: \(addresses)).")
       return .restored
-    case .lost(_, let agents):
+    case .lost(let agents):
       try recovery.replaceIdentity()
-      tell(
-        agents.isEmpty
-          ? "The identity is back in its place. There are no agents to compare it with."
-          : "All \(agents.count) agents on this machine are of this identity. It is back in its place.")
+      tell("The identity is back in its place. \(Self.words(agents))")
       return .restored
     case .dataKeyLost:
       try recovery.restoreKeys()
@@ -134,9 +144,21 @@ struct RecoverCommand: AsyncParsableCommand {
     }
   }
 
+  private static func words(_ agents: IdentityRecovery.Agents) -> String {
+    switch (agents.addresses.count, agents.foreign) {
+    case (0, _): "There are no agents to compare it with."
+    case (let count, 0): "All \(count) agents on this machine are of this identity."
+    case (let count, let foreign):
+      """
+      Of \(count) agents on this machine, \(foreign) are not of this identity; they need new addresses: osaurus-host agent \
+      rotate NAME
+      """
+    }
+  }
+
   /// Puts this identity in another one's place, if that is meant.
   private func replace(_ recovery: IdentityRecovery, of other: String) async throws {
-    let both = "These words are \(recovery.address.checksummed), but \(other)."
+    let both = "These words are \(recovery.address.checksummed), but \(other)"
     guard restoreAnyway else {
       throw CommandFailure(
         .failed, "other_identity", "\(both) Nothing was changed.",

@@ -56,7 +56,12 @@ enum Terminal {
 
   /// Writes a line to standard error.
   static func note(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+    sayAside(line + "\n")
+  }
+
+  /// Writes to standard error. Where nobody listens any more, as on a terminal that was closed, that is no failure.
+  private static func sayAside(_ text: String) {
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }
 
   /// Asks for a yes on the terminal. Without one, the command needs `--yes`.
@@ -65,7 +70,7 @@ enum Terminal {
     guard inputIsTerminal else {
       throw CommandFailure.wrongUsage("This cannot be undone: pass --yes to do it without a terminal.")
     }
-    FileHandle.standardError.write(Data("\(question) [y/N] ".utf8))
+    sayAside("\(question) [y/N] ")
     guard let answer = readLine()?.lowercased(), answer == "y" || answer == "yes" else {
       throw CommandFailure(.failed, "not_confirmed", "Nothing was changed.")
     }
@@ -80,7 +85,7 @@ enum Terminal {
     // Ctrl-C comes as a character, which ends the line at once, so that the terminal is put right before this ends.
     hidden.c_lflag &= ~tcflag_t(ECHO | ISIG)
     withUnsafeMutableBytes(of: &hidden.c_cc) { $0[Int(VEOL)] = 3 }
-    FileHandle.standardError.write(Data(prompt.utf8))
+    sayAside(prompt)
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
     defer {
       tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)

@@ -7,17 +7,26 @@ import Stores
 
 /// What the 24 words of an identity mean for the host on this machine, and putting that identity in its place.
 public struct IdentityRecovery: Sendable {
+  /// The agents on this machine that have an address.
+  public struct Agents: Hashable, Sendable {
+    /// How many have the address that the phrase gives them.
+    public var own = 0
+    public var addresses: [Address] = []
+
+    /// How many have another one's.
+    public var foreign: Int { addresses.count - own }
+  }
+
   /// How the identity of a phrase stands to this machine.
   public enum Finding: Hashable, Sendable {
     /// There is no host, or one whose making was interrupted.
     case noHost
-    /// The host has this identity, and all of its keys.
-    case same
+    /// The host has this identity, and all of its keys. The agents are nil where they cannot be read.
+    case same(Agents?)
     /// The host has another identity.
     case other(Address)
-    /// The identity is gone from where the keys rest, the key of the databases is not: of the agents in them, `own`
-    /// have the address that the phrase gives them.
-    case lost(own: Int, agents: [Address])
+    /// The identity is gone from where the keys rest, the key of the databases is not.
+    case lost(Agents)
     /// The key of the databases is gone from where the keys rest.
     case dataKeyLost
   }
@@ -44,25 +53,24 @@ public struct IdentityRecovery: Sendable {
       return .noHost
     }
     let store = keyStore(settings)
-    var isPresent = false
-    if let entropy = try store.load(.masterKey) {
-      let present = try MasterKey(entropy: entropy).address
-      guard present == address else { return .other(present) }
-      isPresent = true
-    }
+    var present: Address?
+    if let entropy = try store.load(.masterKey) { present = try MasterKey(entropy: entropy).address }
+    if let present, present != address { return .other(present) }
     guard let dataKey = try store.load(.dataKey) else { return .dataKeyLost }
-    if isPresent { return .same }
-    let databases = try HostDatabases.open(in: folders, key: try DataKey(dataKey))
+    let key = try DataKey(dataKey)
+    return present == nil ? .lost(try await agents(openedBy: key)) : .same(try? await agents(openedBy: key))
+  }
+
+  private func agents(openedBy key: DataKey) async throws -> Agents {
+    let databases = try HostDatabases.open(in: folders, key: key)
     defer { databases.close() }
-    let agents = try await AgentStore(databases.host).list()
-    var own = 0
-    var addresses: [Address] = []
-    for agent in agents {
+    var agents = Agents()
+    for agent in try await AgentStore(databases.host).list() {
       guard let address = agent.address, let index = agent.keyIndex else { continue }
-      addresses.append(address)
-      if try master.agentKey(index).address == address { own += 1 }
+      agents.addresses.append(address)
+      if try master.agentKey(index).address == address { agents.own += 1 }
     }
-    return .lost(own: own, agents: addresses)
+    return agents
   }
 
   /// Makes a host with this identity.

@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 
 #if canImport(Glibc)
@@ -9,37 +8,39 @@ import Foundation
 /// However the wizard ends, by a signal too, the terminal is put right first and nothing that was shown is left
 /// on it or in its scrollback.
 ///
+/// Lines are put in their places and erased one by one, never scrolled and never cleared as a whole: terminals without
+/// an alternate screen keep what leaves them in either of these ways.
+///
 /// A plain screen is for terminals that cannot place text, and for screen readers: lines that follow each other,
 /// and the terminal's own line input. What was shown stays there.
 final class TerminalScreen {
   /// Ctrl-C, a signal that ends the program, or the end of the input.
   struct Interrupted: Error {}
 
-  enum Key: Hashable {
-    case character(Character)
-    case enter, tab, backspace, clearLine
-  }
-
-  enum Event: Hashable {
-    case key(Key)
-    case resized
+  private enum Event: Hashable {
+    case key(TerminalKeys.Key)
+    /// Another size, or the terminal is back after it was somebody else's.
+    case changed
   }
 
   /// In characters.
   struct Size: Hashable {
     var columns = 80
     var rows = 24
-  }
 
-  private enum Escape { case none, started, sequence }
+    /// The smallest in which a word with its number, and what Enter does, have room.
+    static let least = Size(columns: 16, rows: 5)
+    var isEnough: Bool { columns >= Self.least.columns && rows >= Self.least.rows }
+  }
 
   let isPlain: Bool
   private var shell = termios()
-  private var wake: [Int32] = [-1, -1]
-  private var signals: [any DispatchSourceSignal] = []
+  private var signals: TerminalSignals?
   private var bytes: [UInt8] = []
-  private var escape = Escape.none
+  private var keys = TerminalKeys()
   private var isEntered = false
+  /// What a plain screen showed above the last question.
+  private var said: [String] = []
 
   /// Whether this terminal can place text.
   static var canPlaceText: Bool {
@@ -51,80 +52,84 @@ final class TerminalScreen {
   /// - Throws: what `body` throws; ``Interrupted`` comes from the functions below.
   static func lend<R>(plain: Bool, to body: (TerminalScreen) async throws -> R) async throws -> R {
     let screen = TerminalScreen(isPlain: plain || !canPlaceText)
-    screen.enter()
-    defer { screen.leave() }
+    try screen.start()
+    defer { screen.finish() }
     return try await body(screen)
   }
 
   private init(isPlain: Bool) { self.isPlain = isPlain }
 
-  private func enter() {
-    // Signals wake whoever waits for a key, through a pipe, and nothing else happens inside of them.
-    pipe(&wake)
-    for end in wake {
-      _ = fcntl(end, F_SETFL, O_NONBLOCK)
-      _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+  private func start() throws {
+    // The terminal itself stops a program with plain lines.
+    signals = TerminalSignals(TerminalSignals.ending.union(isPlain ? [] : [SIGWINCH, SIGTSTP, SIGCONT]))
+    if !isPlain { try enter() }
+  }
+
+  private func finish() {
+    if isEntered { leave() }
+    signals = nil
+  }
+
+  /// Takes the terminal over.
+  private func enter() throws {
+    // A job in the background has to wait until it is in the foreground.
+    for _ in 0..<100 where tcgetpgrp(STDIN_FILENO) != getpgrp() { TerminalSignals.stop(by: SIGTTOU) }
+    guard tcgetpgrp(STDIN_FILENO) == getpgrp(), tcgetattr(STDIN_FILENO, &shell) == 0 else {
+      throw Interrupted()
     }
-    let writer = wake[1]
-    signals = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH].map { number in
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler {
-        var byte = UInt8(number)
-        Glibc.write(writer, &byte, 1)
-      }
-      source.resume()
-      return source
-    }
-    tcgetattr(STDIN_FILENO, &shell)
     isEntered = true
-    guard !isPlain else { return }
+    takeOver()
+  }
+
+  private func takeOver() {
     var raw = shell
     raw.c_lflag &= ~tcflag_t(ECHO | ICANON | ISIG | IEXTEN)
     raw.c_iflag &= ~tcflag_t(ICRNL | INLCR | IXON)
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw)
-    write("\u{1b}[?1049h\u{1b}[H\u{1b}[2J")
+    write("\u{1b}[?1049h")
   }
 
+  /// Gives the terminal back.
   private func leave() {
-    guard isEntered else { return }
     isEntered = false
-    if !isPlain {
-      // Cleared first: some terminals let one look at the alternate screen afterwards.
-      write("\u{1b}[H\u{1b}[2J\u{1b}[?1049l")
-      // What was typed ahead is not for the shell.
-      tcsetattr(STDIN_FILENO, TCSAFLUSH, &shell)
-    }
-    for source in signals { source.cancel() }
-    signals = []
+    // Cleared first: some terminals let one look at the alternate screen afterwards.
+    draw([])
+    write("\u{1b}[?1049l")
+    // What was typed ahead is not for the shell.
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &shell)
   }
 
   // MARK: Showing and asking
 
   /// Shows text to be read at leisure, in as many pages as the terminal has room for, and returns when the last one
-  /// was left.
+  /// was left. What was typed before it was shown does not leave it.
   ///
   /// - Parameters:
   ///   - next: what Enter does after the last page.
   ///   - text: the lines for a number of columns.
   func present(next: String, _ text: (Int) -> [String]) throws {
     if isPlain {
-      for line in text(Size().columns) { write(line + "\n") }
-      write("\n[Enter: \(next)]\n")
-      _ = try plainLine()
+      _ = try ask("[Enter: \(next)] ", isFresh: true, text)
       return
     }
+    try dropTyped()
     var page = 0
     while true {
       let size = size
-      let lines = text(size.columns)
-      let footer = WrappedText.lines(["Enter: \(next)"], columns: size.columns)
-      let room = max(1, size.rows - footer.count - 2)
+      var lines = text(size.columns)
+      if size.rows < 10 { lines.removeAll(where: \.isEmpty) }
+      let last = WrappedText.lines(["Enter: \(next)"], columns: size.columns)
+      let room = max(1, size.rows - max(last.count, 2) - (size.rows < 10 ? 0 : 1))
       let count = max(1, (lines.count + room - 1) / room)
       page = min(page, count - 1)
-      let shown = Array(lines.dropFirst(page * room).prefix(room))
       let isLast = page == count - 1
-      draw(shown + [""] + (isLast ? footer : ["Enter: page \(page + 2) of \(count)"]))
+      let footer =
+        isLast
+        ? last : WrappedText.lines(["Enter: page \(page + 2) of \(count)"], columns: size.columns)
+      let shown = Array(lines.dropFirst(page * room).prefix(room))
+      draw(size.isEnough ? shown + (size.rows < 10 ? [] : [""]) + footer : Self.tooSmall)
       switch try event() {
+      case .key(.enter) where !size.isEnough: continue
       case .key(.enter) where isLast: return
       case .key(.enter), .key(.character(" ")): page = min(page + 1, count - 1)
       case .key(.backspace): page = max(page - 1, 0)
@@ -137,30 +142,28 @@ final class TerminalScreen {
   ///
   /// - Parameters:
   ///   - prompt: what stands before the line.
+  ///   - remark: what there is to say about the last answer. It is seen whatever the size.
+  ///   - isFresh: whether what was typed before does not count.
   ///   - complete: the line with its last word completed, for Tab; nil where there is nothing to complete.
-  ///   - text: the lines above, for a number of columns.
+  ///   - text: the lines above, for a number of columns. A plain screen says the same ones only once.
   func ask(
-    _ prompt: String, complete: (String) -> String? = { _ in nil }, _ text: (Int) -> [String]
+    _ prompt: String, remark: String = "", isFresh: Bool = false,
+    complete: (String) -> String? = { _ in nil },
+    _ text: (Int) -> [String]
   ) throws -> String {
+    if isFresh { try dropTyped() }
     if isPlain {
-      for line in text(Size().columns) { write(line + "\n") }
+      let lines = text(Size().columns)
+      if lines != said || isFresh { write(lines.map { $0 + "\n" }.joined()) }
+      said = lines
+      if !remark.isEmpty { write(remark + "\n") }
       write(prompt)
       return try plainLine()
     }
     var line = ""
     while true {
       if bytes.isEmpty {
-        let size = size
-        let completed = complete(line).map { $0.dropFirst(line.count) } ?? ""
-        let hint = completed.isEmpty ? "" : "   (Tab: …\(completed.trimmingCharacters(in: .whitespaces)))"
-        let input = WrappedText.pieces(prompt + line, columns: size.columns)
-        let above = text(size.columns).prefix(max(0, size.rows - input.count - 2))
-        var last = input.last ?? ""
-        // The cursor stays behind what was typed.
-        if last.count + hint.count < size.columns, !hint.isEmpty {
-          last += "\u{1b}7" + Terminal.dim(hint) + "\u{1b}8"
-        }
-        draw(above + [""] + input.dropLast() + [last])
+        drawQuestion(prompt + line, remark, hint: complete(line).map { $0.dropFirst(line.count) }, text)
       }
       switch try event() {
       case .key(.enter): return line
@@ -168,13 +171,33 @@ final class TerminalScreen {
       case .key(.backspace): if !line.isEmpty { line.removeLast() }
       case .key(.clearLine): line = ""
       case .key(.character(let character)): if line.count < 1024 { line.append(character) }
-      case .resized: continue
+      case .key(.leave), .key(.suspend), .changed: continue
       }
     }
   }
 
+  private func drawQuestion(_ typed: String, _ remark: String, hint: Substring?, _ text: (Int) -> [String]) {
+    let size = size
+    guard size.isEnough else { return draw(Self.tooSmall) }
+    let input = WrappedText.pieces(typed, columns: size.columns - 1).suffix(size.rows - 2)
+    var above = text(size.columns)
+    if !remark.isEmpty { above += [""] + WrappedText.lines([remark], columns: size.columns) }
+    above.append("")
+    if above.count + input.count > size.rows { above.removeAll(where: \.isEmpty) }
+    let lines = above.suffix(size.rows - input.count) + input
+    let place = (row: lines.count, column: (input.last?.count ?? 0) + 1)
+    draw(Array(lines))
+    let words = hint.map { "   (Tab: …\($0.trimmingCharacters(in: .whitespaces)))" } ?? ""
+    if hint?.isEmpty == false, place.column + words.count <= size.columns { write(Terminal.dim(words)) }
+    write("\u{1b}[\(place.row);\(place.column)H")
+  }
+
+  private static let tooSmall = [
+    "This is too", "small: at least", "\(Size.least.columns) by \(Size.least.rows).",
+  ]
+
   /// The terminal's size now.
-  var size: Size {
+  private var size: Size {
     var window = winsize()
     guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &window) == 0, window.ws_col > 0, window.ws_row > 0 else {
       return Size()
@@ -182,8 +205,13 @@ final class TerminalScreen {
     return Size(columns: Int(window.ws_col), rows: Int(window.ws_row))
   }
 
+  /// Puts lines in their places, and nothing in all others.
   private func draw(_ lines: [String]) {
-    write("\u{1b}[H\u{1b}[2J" + lines.joined(separator: "\n"))
+    let size = size
+    let rows = (0..<size.rows).map { row in
+      "\u{1b}[\(row + 1);1H\u{1b}[2K" + (row < lines.count ? lines[row].prefix(size.columns) : "")
+    }
+    write(rows.joined() + (lines.isEmpty ? "\u{1b}[H" : ""))
   }
 
   private func write(_ text: String) {
@@ -198,39 +226,22 @@ final class TerminalScreen {
 
   // MARK: Keys
 
-  /// Waits for a key or for a new size.
+  /// Waits for a key or for a change of the terminal.
   private func event() throws -> Event {
     while true {
       guard !bytes.isEmpty else {
-        if try fill() { return .resized }
+        if try fill() { return .changed }
         continue
       }
-      if let key = try key(bytes.removeFirst()) { return .key(key) }
+      switch keys.key(bytes.removeFirst()) {
+      case .leave: throw Interrupted()
+      case .suspend:
+        try suspend()
+        return .changed
+      case let key?: return .key(key)
+      case nil: continue
+      }
     }
-  }
-
-  private func key(_ byte: UInt8) throws -> Key? {
-    // Ctrl-C and Ctrl-D, also within a sequence that was cut off.
-    if byte == 3 || byte == 4 { throw Interrupted() }
-    switch escape {
-    case .started:
-      escape = byte == UInt8(ascii: "[") || byte == UInt8(ascii: "O") ? .sequence : .none
-      return nil
-    case .sequence:
-      if (0x40...0x7e).contains(byte) { escape = .none }
-      return nil
-    case .none: break
-    }
-    switch byte {
-    case 27: escape = .started
-    case 10, 13: return .enter
-    case 9: return .tab
-    case 8, 127: return .backspace
-    case 21: return .clearLine
-    case 32..<127: return .character(Character(Unicode.Scalar(byte)))
-    default: break
-    }
-    return nil
   }
 
   /// One line of the terminal's own input.
@@ -245,18 +256,29 @@ final class TerminalScreen {
     }
   }
 
-  /// Waits for input. True when it was a new size that came.
-  private func fill() throws -> Bool {
+  /// Forgets what was typed up to now, but for the wish to leave.
+  private func dropTyped() throws {
+    while try fill(patience: 0) || hasInput {}
+    if !isPlain, bytes.contains(where: { [3, 4].contains($0) }) { throw Interrupted() }
+    bytes = []
+    keys = TerminalKeys()
+  }
+
+  private var hasInput: Bool {
+    var waiting = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+    return poll(&waiting, 1, 0) > 0
+  }
+
+  /// Waits for input. True when the terminal changed instead.
+  private func fill(patience: Int32 = -1) throws -> Bool {
+    guard let signals else { return false }
     var waiting = [
       pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: wake[0], events: Int16(POLLIN), revents: 0),
+      pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
     ]
-    guard poll(&waiting, 2, -1) > 0 else { return false }
+    guard poll(&waiting, 2, patience) > 0 else { return false }
     if waiting[1].revents != 0 {
-      var number: UInt8 = 0
-      while read(wake[0], &number, 1) == 1 {
-        guard Int32(number) == SIGWINCH else { throw Interrupted() }
-      }
+      while let number = signals.next() { try take(number) }
       return true
     }
     var buffer = [UInt8](repeating: 0, count: 4096)
@@ -265,5 +287,23 @@ final class TerminalScreen {
     guard count > 0 else { throw Interrupted() }
     bytes += buffer[..<count]
     return false
+  }
+
+  private func take(_ number: Int32) throws {
+    switch number {
+    case SIGWINCH: break
+    case SIGTSTP: try suspend()
+    // Somebody else has stopped the program, and the shell has had the terminal.
+    case SIGCONT where tcgetpgrp(STDIN_FILENO) == getpgrp(): takeOver()
+    case SIGCONT: try enter()
+    default: throw Interrupted()
+    }
+  }
+
+  /// Gives the terminal back, stops as Ctrl-Z is expected to, and takes it again.
+  private func suspend() throws {
+    leave()
+    TerminalSignals.stop(by: SIGTSTP)
+    try enter()
   }
 }

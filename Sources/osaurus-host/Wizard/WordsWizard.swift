@@ -6,13 +6,32 @@ struct WordsWizard {
   let screen: TerminalScreen
   let words: [String]
 
+  /// How many words a plain screen says at a time.
+  private static let spoken = 4
+
   /// Shows the words, numbered.
   func show(next: String) throws {
-    let notice = screen.isPlain ? [IdentityExplanation.plainWarning] : []
+    if screen.isPlain { return try say(next: next) }
     try screen.present(next: next) { columns in
-      // One on each line is what a screen reader reads best.
-      let grid = PhraseGrid(words: words).lines(columns: screen.isPlain ? 0 : columns)
-      return WrappedText.lines(["YOUR 24 WORDS"] + notice, columns: columns) + [""] + grid
+      WrappedText.lines(["YOUR 24 WORDS"], columns: columns) + [""]
+        + PhraseGrid(words: words).lines(columns: columns)
+    }
+  }
+
+  /// Says the words, one on each line, and no more at a time than can be written down while they are read out. Words that
+  /// sound alike are told apart by their letters.
+  private func say(next: String) throws {
+    var lines = WrappedText.lines(["YOUR 24 WORDS", IdentityExplanation.plainWarning], columns: 80) + [""]
+    for first in stride(from: 0, to: words.count, by: Self.spoken) {
+      let last = min(first + Self.spoken, words.count)
+      lines += (first..<last).map { "\($0 + 1). \(words[$0])" }
+      let onward = last == words.count ? next : "words \(last + 1) to \(min(last + Self.spoken, words.count))"
+      while try screen.ask("[Enter: \(onward). s: spell these] ", isFresh: true, { _ in lines }).lowercased()
+        == "s"
+      {
+        lines = (first..<last).map { "\($0 + 1). " + words[$0].map(String.init).joined(separator: " ") }
+      }
+      lines = []
     }
   }
 
@@ -22,9 +41,9 @@ struct WordsWizard {
     var quiz = PhraseQuiz(using: &random)
     var remark = "Please type the words at these places, from what you have written down."
     while let position = quiz.position {
-      let answer = try screen.ask("Word \(position): ") { columns in
+      let answer = try screen.ask("Word \(position): ", remark: remark) { columns in
         WrappedText.lines(
-          ["THREE OF YOUR WORDS  (\(quiz.step) of 3)", remark, "?  shows the words again."], columns: columns)
+          ["THREE OF YOUR WORDS  (\(quiz.step) of 3)", "?  shows the words again."], columns: columns)
       }
       if answer.trimmingCharacters(in: .whitespaces) == "?" {
         try show(next: "they are written down")

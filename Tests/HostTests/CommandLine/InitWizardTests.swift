@@ -171,19 +171,41 @@ struct InitWizardTests {
     }
   }
 
-  @Test("a terminal that cannot place text, and --plain, get numbered lines", arguments: ["dumb", "xterm"])
-  func plain(kind: String) async throws {
+  enum Plain: String, CaseIterable {
+    case dumb, noKind, flag, accessible
+  }
+
+  @Test(
+    "a terminal that cannot place text, and a screen reader, get numbered lines, a few at a time, spelt when asked for",
+    arguments: Plain.allCases)
+  func plain(how: Plain) async throws {
     try await Program.run(isMade: false) { program in
       let terminal =
-        kind == "dumb"
-        ? try program.onTerminal("init", "--keystore", "file", kind: kind)
-        : try program.onTerminal("init", "--plain", "--keystore", "file", kind: kind)
+        switch how {
+        case .dumb: try program.onTerminal("init", "--keystore", "file", kind: "dumb")
+        case .noKind: try program.onTerminal("init", "--keystore", "file", kind: nil)
+        case .flag: try program.onTerminal("init", "--plain", "--keystore", "file")
+        case .accessible:
+          try program.onTerminal("init", "--keystore", "file", environment: ["ACCESSIBLE": "1"])
+        }
       try await terminal.see("(1 of 2)")
       terminal.enter()
       try await terminal.see("(2 of 2)")
       terminal.enter()
-      let shown = try await terminal.see("[Enter: they are written down]")
+      try await terminal.see("[Enter: words 5 to 8.")
       let words = try program.words()
+      // By its letters, and only these.
+      terminal.enter("S")
+      let spelt = try await terminal.see(
+        words[..<4].enumerated().map { "\($0 + 1). \($1.map(String.init).joined(separator: " "))" }
+          .joined(separator: " ") + " [Enter: words 5 to 8.")
+      #expect(!spelt.contains("5. "))
+      for first in [5, 9, 13, 17] {
+        terminal.enter()
+        try await terminal.see("[Enter: words \(first + 4) to \(first + 7).")
+      }
+      terminal.enter()
+      let shown = try await terminal.see("[Enter: they are written down.")
       #expect(shown.contains("clear it"))
       for (index, word) in words.enumerated() { #expect(shown.contains("\(index + 1). \(word)\n")) }
       terminal.enter()
@@ -205,7 +227,7 @@ struct InitWizardTests {
       terminal.enter()
       try await terminal.see("(2 of 2)")
       terminal.enter()
-      try await terminal.see("[Enter: they are written down]")
+      try await terminal.see("[Enter: words 5 to 8.")
       terminal.type(PseudoTerminal.interrupt)
       #expect(try await terminal.end() == 130)
       try await terminal.see("osaurus-host identity confirm")
@@ -253,12 +275,15 @@ extension PseudoTerminal {
   }
 
   /// A page, when all of it is there.
-  func page(other before: String? = nil) async throws -> String {
+  func page(other before: String? = nil, last: String = "they are written down") async throws -> String {
+    let old = before.flatMap { Self.flat($0).firstMatch(of: /Enter: [^:]*$/)?.0 }
     while true {
       let screen = screen
-      if screen != before, screen.contains(#/Enter: (page [0-9]+ of [0-9]+|go on|they are written\s+down)$/#)
-      {
-        return screen
+      // The footer is drawn last, and is another one on every page.
+      if let footer = Self.flat(screen).firstMatch(of: /Enter: [^:]*$/)?.0, footer != old {
+        if footer == "Enter: \(last)" || footer.contains(/Enter: (page [0-9]+ of [0-9]+|go on)$/) {
+          return screen
+        }
       }
       try await seeMore()
     }
@@ -293,8 +318,10 @@ extension PseudoTerminal {
     #expect(isRestored, sourceLocation: sourceLocation)
     // Cleared, then left.
     #expect(
-      raw.contains("\u{1b}[2J\(Self.leaveAlternate)"), sourceLocation: sourceLocation)
-    let normal = normal
+      !picture.left.isEmpty && picture.left.allSatisfy(\.isEmpty) && !picture.isAlternate,
+      sourceLocation: sourceLocation)
+    #expect(picture.unknown.isEmpty, sourceLocation: sourceLocation)
+    let normal = normal + "\n" + TerminalPicture.text(picture.alternate.history)
     for (index, word) in words.enumerated() {
       #expect(!normal.contains("\(index + 1). \(word)"), sourceLocation: sourceLocation)
     }

@@ -31,10 +31,17 @@ final class PseudoTerminal {
   private let line: Int32
   private let before: termios
   private var bytes: [UInt8] = []
+  private(set) var picture: TerminalPicture
   private var status: Int32?
+  private var isClosed = false
 
   /// Starts a command as the leader of a session that this terminal controls.
-  init(_ program: Program, _ arguments: [String], columns: Int, rows: Int, kind: String) throws {
+  init(
+    _ program: Program, _ path: String, _ arguments: [String], columns: Int, rows: Int, kind: String?,
+    more: [String: String],
+    hasAlternate: Bool
+  ) throws {
+    picture = TerminalPicture(columns: columns, rows: rows, hasAlternate: hasAlternate)
     terminal = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
     var isLocked: Int32 = 0
     var number: UInt32 = 0
@@ -68,10 +75,11 @@ final class PseudoTerminal {
     posix_spawnattr_setflags(
       &attributes, Int16(Self.newSession | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
 
-    let path = try Program.executable.string
     var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
     var variables: [UnsafeMutablePointer<CChar>?] =
-      program.variables(["TERM": kind]).map { strdup("\($0.key)=\($0.value)") } + [nil]
+      program.variables(kind.map { more.merging(["TERM": $0]) { $1 } } ?? more).map {
+        strdup("\($0.key)=\($0.value)")
+      } + [nil]
     defer { for pointer in words + variables { free(pointer) } }
     var process: pid_t = 0
     try #require(posix_spawn(&process, path, &actions, &attributes, &words, &variables) == 0)
@@ -84,7 +92,7 @@ final class PseudoTerminal {
       waitpid(process, nil, 0)
     }
     close(line)
-    close(terminal)
+    if !isClosed { close(terminal) }
   }
 
   /// Types.
@@ -101,7 +109,14 @@ final class PseudoTerminal {
 
   func resize(columns: Int, rows: Int) {
     var window = winsize(ws_row: UInt16(rows), ws_col: UInt16(columns), ws_xpixel: 0, ws_ypixel: 0)
+    picture.resize(columns: columns, rows: rows)
     _ = ioctl(terminal, UInt(TIOCSWINSZ), &window)
+  }
+
+  /// Closes the terminal, as a window is closed.
+  func hangUp() {
+    close(terminal)
+    isClosed = true
   }
 
   /// Waits until the screen shows a text, and gives the whole screen. Lines that were broken to fit count as one.
@@ -141,20 +156,11 @@ final class PseudoTerminal {
   /// What the terminal got, as it came.
   var raw: String { String(decoding: bytes, as: UTF8.self) }
 
-  /// What is left when the alternate screen was left: what the scrollback keeps.
-  var normal: String {
-    let parts = raw.components(separatedBy: Self.enterAlternate)
-    let outside = parts.dropFirst().map { part in
-      part.components(separatedBy: Self.leaveAlternate).dropFirst().joined(separator: Self.leaveAlternate)
-    }
-    return ([parts[0]] + outside).joined()
-  }
+  /// Everything that the ordinary screen shows or can scroll back to.
+  var normal: String { picture.scrollback }
 
-  /// What was drawn since the screen was last cleared, without the sequences of the terminal.
-  var screen: String {
-    let last = raw.components(separatedBy: "\u{1b}[2J").last ?? ""
-    return last.replacing(/\u{1b}(\[[0-9;?]*[A-Za-z]|[78])/, with: "").replacing("\r\n", with: "\n")
-  }
+  /// What is in view, and on the ordinary screen also what it can scroll back to.
+  var screen: String { picture.whole }
 
   static func flat(_ text: String) -> String {
     text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
@@ -163,7 +169,7 @@ final class PseudoTerminal {
   /// Waits for more of what the program writes. False when it writes no more, or for a minute.
   private func more() async -> Bool {
     for _ in 0..<1200 {
-      if read(waiting: 50) { return true }
+      if isClosed { usleep(50_000) } else if read(waiting: 50) { return true }
       reap()
       if status != nil { return read() }
       await Task.yield()
@@ -184,6 +190,7 @@ final class PseudoTerminal {
     let count = Glibc.read(terminal, &buffer, buffer.count)
     guard count > 0 else { return false }
     bytes += buffer[..<count]
+    picture.take(buffer[..<count])
     return true
   }
 }
@@ -191,8 +198,17 @@ final class PseudoTerminal {
 extension Program {
   /// Runs a command on a terminal.
   func onTerminal(
-    _ arguments: String..., columns: Int = 80, rows: Int = 24, kind: String = "xterm-256color"
+    _ arguments: String..., columns: Int = 80, rows: Int = 24, kind: String? = "xterm-256color",
+    environment: [String: String] = [:], hasAlternate: Bool = true
   ) throws -> PseudoTerminal {
-    try PseudoTerminal(self, arguments, columns: columns, rows: rows, kind: kind)
+    try PseudoTerminal(
+      self, Self.executable.string, arguments, columns: columns, rows: rows, kind: kind, more: environment,
+      hasAlternate: hasAlternate)
+  }
+
+  /// Runs a shell with job control on a terminal.
+  func shellOnTerminal() throws -> PseudoTerminal {
+    try PseudoTerminal(
+      self, "/bin/sh", ["-i"], columns: 200, rows: 24, kind: "xterm", more: ["PS1": "$ "], hasAlternate: true)
   }
 }
