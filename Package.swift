@@ -78,6 +78,8 @@ let package = Package(
   targets: [
     // Floor 0: C, and nothing but C.
     .target(name: "CBase64"),
+    .target(name: "CVectors"),
+    .target(name: "CFullText", linkerSettings: [.linkedLibrary("sqlcipher"), .linkedLibrary("m")]),
     .target(name: "CSodium", linkerSettings: [.linkedLibrary("sodium")]),
     .target(name: "CSecp256k1", linkerSettings: [.linkedLibrary("secp256k1")]),
     .target(name: "CQRCode", linkerSettings: [.linkedLibrary("qrencode")]),
@@ -97,8 +99,10 @@ let package = Package(
     floor("SecureChannel", ["Identity", "SecretMemory", crypto, nioCore]),
     floor("Pairing", ["Identity", "SecretMemory", crypto]),
     floor("Keyring", ["SecretMemory", "CSecretService", systemPackage]),
-    floor("Storage", ["Keyring", "Identity", "SecretMemory", "CSodium", "CSQLCipher", crypto, grdb]),
-    floor("Stores", ["Storage", "Identity", "SecretMemory", grdb]),
+    floor(
+      "Storage",
+      ["Keyring", "Identity", "SecretMemory", "CSodium", "CSQLCipher", "CFullText", crypto, grdb]),
+    floor("Stores", ["Storage", "Identity", "SecretMemory", "CVectors", grdb]),
     floor(
       "Inference",
       ["SecretMemory", crypto, httpClient, nioCore, nioHTTP1, log, subprocess, systemPackage]),

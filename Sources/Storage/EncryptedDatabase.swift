@@ -1,3 +1,4 @@
+import CFullText
 import CSQLCipher
 import Foundation
 public import GRDB
@@ -162,6 +163,9 @@ public enum EncryptedDatabase {
         try database.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
       }
       _ = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master")
+      guard full_text_register(UnsafeMutableRawPointer(database.sqliteConnection)) == 0 else {
+        throw StorageError.noFullText
+      }
     }
     return configuration
   }

@@ -13,6 +13,8 @@ public enum StorageError: Error, Hashable, Sendable {
   case newerSchema(database: String)
   /// The SQLite that was loaded does not encrypt.
   case notEncrypting
+  /// The SQLite that was loaded has no FTS5.
+  case noFullText
   /// A file or folder is not as it should be.
   case file(KeyringError)
   /// The database refused.
@@ -63,6 +65,8 @@ extension StorageError: CustomStringConvertible {
       "\(database) was written by a newer version of osaurus-host. Update this one; nothing was changed."
     case .notEncrypting:
       "The SQLite library that was loaded does not encrypt. Install libsqlcipher 4.5 or newer (scripts/setup does)."
+    case .noFullText:
+      "The SQLite library that was loaded has no full-text search (FTS5). Install Debian's libsqlcipher (scripts/setup does)."
     case .file(let error): error.description
     case .database(let name, let reason): "\(name): \(reason)."
     case .busy(let database):

@@ -28,6 +28,7 @@ struct OsaurusHost: AsyncParsableCommand {
         name: "Agents and models",
         subcommands: [
           AgentCommand.self, KeyCommand.self, ModelCommand.self, RunCommand.self, ChatCommand.self,
+          MemoryCommand.self,
         ]),
       CommandGroup(name: "Other hosts", subcommands: [ConnectCommand.self]),
     ])

@@ -12,6 +12,7 @@ final class TemporaryStores: Sendable {
   let master: MasterKey
   let host: DatabasePool
   let chat: DatabasePool
+  let memory: DatabasePool
 
   init() throws {
     let home = FileManager.default.temporaryDirectory.appending(path: "osaurus-test-\(UUID().uuidString)")
@@ -21,17 +22,20 @@ final class TemporaryStores: Sendable {
     let key = DataKey.generate()
     host = try EncryptedDatabase.open(.host, in: folders, key: key, migrator: HostSchema.migrator)
     chat = try EncryptedDatabase.open(.chatHistory, in: folders, key: key, migrator: ChatSchema.migrator)
+    memory = try EncryptedDatabase.open(.memory, in: folders, key: key, migrator: MemorySchema.migrator)
   }
 
   deinit {
     try? host.close()
     try? chat.close()
+    try? memory.close()
     try? FileManager.default.removeItem(at: folders.data.deletingLastPathComponent())
   }
 
   var agents: AgentStore { AgentStore(host) }
   var keys: AccessKeyStore { AccessKeyStore(host) }
   var chats: ChatStore { ChatStore(chat) }
+  var memories: MemoryStore { MemoryStore(memory) }
 
   /// Gives the address of an index below this host's master.
   var derive: @Sendable (AgentIndex) throws -> Address {

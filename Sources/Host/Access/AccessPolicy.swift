@@ -36,6 +36,8 @@ struct AccessPolicy: Hashable, Sendable {
       authenticated(caller) { reaches(agent, caller) }
     case .agentRun(let agent):
       authenticated(caller) { isExposed(caller) ? .channelRequired : reaches(agent, caller) }
+    case .agentInBody:
+      authenticated(caller) { isExposed(caller) ? .channelRequired : .allow }
     case .administration:
       authenticated(caller) { caller.principal == .owner ? .allow : .notFound }
     case .unknown:

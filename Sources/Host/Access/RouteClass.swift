@@ -20,6 +20,8 @@ enum RouteClass: Hashable, Sendable {
   case agentDetails(Address?)
   /// Runs the agent with this address; nil where the path names none.
   case agentRun(Address?)
+  /// Is about an agent that the body names. Once that is read, it is decided on as ``agentRun(_:)``.
+  case agentInBody
   /// Changes or shows what only the owner may.
   case administration
   /// No route has this method and path.

@@ -7,24 +7,28 @@ import Stores
 struct HostDatabases: Sendable {
   let host: DatabasePool
   let chatHistory: DatabasePool
+  let memory: DatabasePool
 
   /// Opens them, and makes what is not there yet.
   static func open(in folders: HostFolders, key: DataKey) throws(StorageError) -> HostDatabases {
     let host = try EncryptedDatabase.open(.host, in: folders, key: key, migrator: HostSchema.migrator)
     let chatHistory = try EncryptedDatabase.open(
       .chatHistory, in: folders, key: key, migrator: ChatSchema.migrator)
-    return HostDatabases(host: host, chatHistory: chatHistory)
+    let memory = try EncryptedDatabase.open(
+      .memory, in: folders, key: key, migrator: MemorySchema.migrator)
+    return HostDatabases(host: host, chatHistory: chatHistory, memory: memory)
   }
 
   /// The databases that every host of this version has.
-  static let kept: [DatabaseName] = [.host, .chatHistory]
+  static let kept: [DatabaseName] = [.host, .chatHistory, .memory]
 
   /// What brings a database to the schema of this version; nil where the schema is its user's.
   static func migrator(of name: DatabaseName) -> DatabaseMigrator? {
     switch name {
     case .host: HostSchema.migrator
     case .chatHistory: ChatSchema.migrator
-    case .memory, .methods, .toolIndex, .agent, .plugin: nil
+    case .memory: MemorySchema.migrator
+    case .methods, .toolIndex, .agent, .plugin: nil
     }
   }
 
@@ -42,6 +46,6 @@ struct HostDatabases: Sendable {
 
   /// Writes what is left in the logs into the databases and closes them.
   func close() {
-    for pool in [host, chatHistory] { EncryptedDatabase.close(pool) }
+    for pool in [host, chatHistory, memory] { EncryptedDatabase.close(pool) }
   }
 }

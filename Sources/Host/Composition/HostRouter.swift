@@ -12,9 +12,9 @@ extension FrontDoor {
     limits.connections = settings.maxConnections
     limits.connectionsPerSource = settings.maxConnectionsPerNetwork
     let now: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
+    let policy = AccessPolicy(allowsPlaintextClients: settings.allowsPlaintextClients)
     self.init(
-      routes: HostRouter.routes(of: services),
-      policy: AccessPolicy(allowsPlaintextClients: settings.allowsPlaintextClients),
+      routes: HostRouter.routes(of: services, policy: policy), policy: policy,
       authentication: Authentication(validator: access.validator, now: now),
       visitors: VisitorRules(
         bind: settings.bind, configuredNames: settings.allowedHosts, allowedOrigins: settings.allowedOrigins),
@@ -27,7 +27,7 @@ extension FrontDoor {
 
 /// Every route of a host, apart from the two of the secure channel, which the front door has of its own.
 enum HostRouter {
-  static func routes(of services: HostServices) -> Routes {
+  static func routes(of services: HostServices, policy: AccessPolicy) -> Routes {
     var routes = Routes()
     routes.add(InformationRoutes(models: services.models, admission: services.admission))
     routes.add(ModelRoutes(models: services.models))
@@ -41,6 +41,8 @@ enum HostRouter {
         invites: services.invites, access: services.access,
         limiter: AttemptLimiter(limit: services.settings.redemptionsPerMinute),
         allowsUnsealedKeys: services.settings.allowsUnsealedKeys))
+    routes.add(MemoryRoutes(access: services.access, memory: services.memory, policy: policy))
+    routes.add(ControlMemoryRoutes(agents: services.agents, memory: services.memory))
     routes.add(ControlStatusRoutes(services: services))
     routes.add(ControlAgentRoutes(master: services.master, agents: services.agents, access: services.access))
     routes.add(

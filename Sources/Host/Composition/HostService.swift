@@ -1,3 +1,4 @@
+import Agents
 import Foundation
 import Identity
 import Inference
@@ -62,6 +63,7 @@ public struct HostService: Service {
         group.addTask {
           await services.access.watch(logger: services.logger)
         }
+        group.addTask { await services.memory.keepEmbedding(logger: services.logger) }
         // So that the first to ask what there is need not wait for the slowest server.
         group.addTask { _ = await services.models.known() }
         group.addTask {

@@ -24,6 +24,7 @@ public final class HostServices: Sendable {
   let chats: ChatStore
   let models: ModelCatalogue
   let runner: AgentRunner
+  let memory: AgentMemory
   let access: HostAccess
   let admission: Admission
   let listening = ListeningAddress()
@@ -80,6 +81,8 @@ public final class HostServices: Sendable {
     models = try ModelCatalogue(settings: settings, folders: folders, managed: runtime, client: client)
     chats = ChatStore(databases.chatHistory)
     runner = AgentRunner(chats: chats, models: models)
+    memory = AgentMemory(
+      store: MemoryStore(databases.memory), models: models, embeddingModel: settings.embeddingModel)
     access = HostAccess(master: master, agents: agents, keys: keys)
   }
 

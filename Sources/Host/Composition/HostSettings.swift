@@ -30,6 +30,8 @@ public struct HostSettings: Hashable, Sendable {
   public var modelURL: URL?
   /// The model that answers where none is named.
   public var model: String?
+  /// The model that tells what texts mean; without one memory is searched by words alone.
+  public var embeddingModel: String?
   /// A file that holds the server's key.
   public var modelKeyFile: URL?
   /// Whether to look for model servers on this machine.
@@ -105,6 +107,7 @@ public struct HostSettings: Hashable, Sendable {
     allowsUnsealedKeys = try values.boolean("allowUnsealedKeys") ?? allowsUnsealedKeys
     modelURL = try values.url("modelURL")
     model = values.text("model")
+    embeddingModel = values.text("embeddingModel")
     modelKeyFile = values.text("modelKeyFile").map { URL(filePath: $0) }
     detectsLocalServers = try values.boolean("detectLocalServers") ?? detectsLocalServers
     handshakesPerMinute =

@@ -120,7 +120,7 @@ struct FrontDoor: Sendable {
       case .envelope:
         try await secureDoor.call(body, of: request, from: ticket.arrival, through: self)
       case .publicInformation, .handshake, .redemption, .catalogue, .inference, .agentCatalogue,
-        .agentDetails, .agentRun, .administration, .unknown:
+        .agentDetails, .agentRun, .agentInBody, .administration, .unknown:
         try await ticket.match.route.handler(request, ticket.context)
       }
     } catch let error as any HTTPResponseError {
@@ -158,7 +158,8 @@ struct FrontDoor: Sendable {
     guard let match = routes.match(path: path) else { return .catalogue }
     switch match.route.initialClass {
     case .publicInformation, .handshake, .redemption, .envelope: return .publicInformation
-    case .catalogue, .inference, .agentCatalogue, .agentDetails, .agentRun, .administration, .unknown:
+    case .catalogue, .inference, .agentCatalogue, .agentDetails, .agentRun, .agentInBody, .administration,
+      .unknown:
       return .catalogue
     }
   }

@@ -67,9 +67,14 @@ public actor ModelCatalogue {
 
   /// The server to ask for a model, and the name that it knows it by.
   ///
-  /// - Parameter model: a name; `nil`, `""` and `default` mean the default model.
+  /// - Parameters:
+  ///   - model: a name; `nil`, `""` and `default` mean the default model.
+  ///   - isOwners: whether the owner chose it, so that the configured server is asked for it even where it does not list
+  ///     it.
   /// - Throws: `InferenceError.noModel`, `.unknownModel`, or why the configured server cannot say what it has.
-  public func resolve(_ model: String?) async throws -> (provider: any ModelProvider, model: String) {
+  public func resolve(
+    _ model: String?, isOwners: Bool = false
+  ) async throws -> (provider: any ModelProvider, model: String) {
     let wanted = model.flatMap { $0.isEmpty || $0 == "default" ? nil : $0 } ?? defaultModel
     var offers = await offers()
     if let found = try find(wanted, in: offers) { return found }
@@ -80,7 +85,8 @@ public actor ModelCatalogue {
       if let found = try find(wanted, in: offers) { return found }
     }
     guard let wanted else { throw InferenceError.noModel }
-    if let own = offers.first(where: \.isConfigured), own.failure != nil || wanted == defaultModel {
+    if let own = offers.first(where: \.isConfigured), own.failure != nil || isOwners || wanted == defaultModel
+    {
       // The owner named the server, and it does not list what it has, or the owner named the model too.
       return (own.provider, wanted)
     }

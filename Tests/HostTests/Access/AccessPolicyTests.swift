@@ -25,6 +25,7 @@ struct AccessPolicyTests {
     ("agentRun of its own", { .agentRun($0.agent.address) }, "a1auaaua"),
     ("agentRun of another", { .agentRun($0.otherAgent.address) }, "a1auasus"),
     ("agentRun of none", { _ in .agentRun(nil) }, "a1auasus"),
+    ("agentInBody", { _ in .agentInBody }, "a1auaaua"),
     ("administration", { _ in .administration }, "a1444444"),
     ("unknown", { _ in .unknown }, "41444444"),
   ]

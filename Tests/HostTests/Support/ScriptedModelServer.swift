@@ -64,8 +64,11 @@ final class ScriptedModelServer: Sendable {
       Self.json(
         #"{"object":"list","data":[{"id":"scripted/one","object":"model","created":1,"owned_by":"tests"}]}"#)
     }
-    router.post("/v1/embeddings") { _, _ in
-      Self.json(
+    router.post("/v1/embeddings") { request, _ in
+      let order = try? JSONDecoder().decode(
+        EmbeddingOrder.self, from: Data(try await request.body.collect(upTo: 1 << 24).readableBytesView))
+      if let order, order.model == Self.meaningModel { return try Self.meanings(of: order.input) }
+      return Self.json(
         #"{"object":"list","model":"x","data":[{"object":"embedding","index":0,"embedding":[0.5,-1]}],"#
           + #""usage":{"prompt_tokens":2,"total_tokens":2}}"#)
     }
@@ -79,6 +82,40 @@ final class ScriptedModelServer: Sendable {
       return answer(question.messages.last?.content ?? "")
     }
     return router
+  }
+
+  // MARK: Meaning
+
+  /// A model for embeddings that knows a few words of each other's meaning, and no others.
+  static let meaningModel = "scripted/meaning"
+  private static let topics = [
+    ["boat", "ship", "mooring", "sail"], ["tea", "coffee", "drink"], ["ladder", "stairs", "climb"],
+    ["garden", "roses", "soil"],
+  ]
+
+  private struct EmbeddingOrder: Decodable {
+    let model: String
+    let input: [String]
+  }
+
+  private struct EmbeddingAnswer: Encodable {
+    struct Item: Encodable {
+      let index: Int
+      let embedding: [Double]
+    }
+    let data: [Item]
+    let model = meaningModel
+  }
+
+  private static func meanings(of texts: [String]) throws -> Response {
+    // In reverse, as a server may.
+    let items = texts.enumerated().reversed().map { index, text in
+      let words = text.lowercased().split { !$0.isLetter }.map(String.init)
+      return EmbeddingAnswer.Item(
+        index: index,
+        embedding: [0.01] + topics.map { topic in Double(words.count(where: topic.contains)) })
+    }
+    return json(String(decoding: try JSONEncoder().encode(EmbeddingAnswer(data: items)), as: UTF8.self))
   }
 
   private func answer(_ script: String) -> Response {

@@ -26,6 +26,8 @@ struct ControlFailure: Error, Hashable {
       return ControlFailure.invalid(error.description).response
     } catch let error as StoresError {
       return ControlFailure(error).response
+    } catch let error as MemoryError {
+      return ControlFailure(error).response
     }
   }
 
@@ -35,6 +37,15 @@ struct ControlFailure: Error, Hashable {
     self.status = status
     self.code = code
     self.message = message
+  }
+
+  private init(_ error: MemoryError) {
+    let (status, code): (HTTPResponse.Status, String) =
+      switch error {
+      case .noSuchMemory: (.notFound, "memory_not_found")
+      case .badContent, .badSalience, .needsAgent, .badConversation: (.badRequest, "invalid_request")
+      }
+    self.init(status: status, code: code, message: error.description)
   }
 
   private init(_ error: StoresError) {

@@ -1,0 +1,77 @@
+import Foundation
+import Inference
+import Logging
+import Stores
+import Synchronization
+
+/// What is remembered and not embedded yet: worked off in the background, the latest first.
+final class EmbeddingBacklog: Sendable {
+  /// After a failure it is tried again after a second, then after twice as long, up to this.
+  static let longestPause = Duration.seconds(300)
+
+  private let store: MemoryStore
+  private let source: EmbeddingSource
+  private let calls: AsyncStream<Void>
+  private let caller: AsyncStream<Void>.Continuation
+  private let lastFailure = Mutex<String?>(nil)
+  /// Texts that the model finds no meaning in are not sent again before the next start.
+  private let meaningless = Mutex<Set<UnembeddedMemory>>([])
+
+  init(store: MemoryStore, source: EmbeddingSource) {
+    self.store = store
+    self.source = source
+    (calls, caller) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+  }
+
+  /// Why the last attempt failed; nil where it did not.
+  var failure: String? { lastFailure.withLock { $0 } }
+
+  /// Has the backlog looked at again.
+  func wake() { caller.yield() }
+
+  /// Works until the task is cancelled. To be run once.
+  func run(logger: Logger) async {
+    guard let model = source.model else { return }
+    wake()
+    for await _ in calls {
+      var pause = Duration.seconds(1)
+      while !Task.isCancelled {
+        do {
+          guard try await embedBatch(by: model) else { break }
+          pause = .seconds(1)
+        } catch is CancellationError {
+          return
+        } catch {
+          let reason = (error as? InferenceError)?.description ?? "\(error)"
+          if lastFailure.withLock({ $0 }) != reason {
+            logger.warning("memories could not be embedded", metadata: ["reason": "\(reason)"])
+          }
+          lastFailure.withLock { $0 = reason }
+          guard (try? await Task.sleep(for: pause)) != nil else { return }
+          pause = min(pause * 2, Self.longestPause)
+        }
+      }
+    }
+  }
+
+  /// Embeds the next few.
+  /// - Returns: whether there may be more.
+  func embedBatch(by model: String) async throws -> Bool {
+    let passed = meaningless.withLock { $0 }
+    let waiting = try await store.unembedded(model: model, limit: EmbeddingSource.batch + passed.count)
+      .filter { !passed.contains($0) }.prefix(EmbeddingSource.batch)
+    guard !waiting.isEmpty else { return false }
+    let embeddings = try await source.embed(waiting.map(\.text), by: model)
+    var found: [(UnembeddedMemory, Embedding)] = []
+    for (memory, embedding) in zip(waiting, embeddings) {
+      if let embedding {
+        found.append((memory, embedding))
+      } else {
+        meaningless.withLock { _ = $0.insert(memory) }
+      }
+    }
+    try await store.keep(found)
+    lastFailure.withLock { $0 = nil }
+    return true
+  }
+}
