@@ -98,7 +98,7 @@ let package = Package(
     floor("Identity", ["SecretMemory", "CBase64", "CSecp256k1", crypto]),
     floor("SecureChannel", ["Identity", "SecretMemory", crypto, nioCore]),
     floor("Pairing", ["Identity", "SecretMemory", crypto]),
-    floor("Keyring", ["SecretMemory", "CSecretService", systemPackage]),
+    floor("Keyring", ["SecretMemory", "CSodium", "CSecretService", systemPackage]),
     floor(
       "Storage",
       ["Keyring", "Identity", "SecretMemory", "CSodium", "CSQLCipher", "CFullText", crypto, grdb]),

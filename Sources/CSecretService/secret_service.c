@@ -63,9 +63,11 @@ static osr_secret_status classify(GError *error, char message[OSR_SECRET_MESSAGE
   } else if (g_error_matches(error, SECRET_ERROR, SECRET_ERROR_NO_SUCH_OBJECT)) {
     status = OSR_SECRET_NO_COLLECTION;
   } else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED) ||
-             g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) ||
-             g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_NO_REPLY)) {
+             g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT)) {
     status = OSR_SECRET_TIMED_OUT;
+  } else if (g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_NO_REPLY)) {
+    // The bus says so when the service leaves it with a call unanswered; time is kept here, not there.
+    status = OSR_SECRET_ENDED;
   } else if (g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN) ||
              g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER) ||
              g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_DISCONNECTED) ||
@@ -148,7 +150,7 @@ osr_secret_status osr_secret_store(
         collection, &schema, this.attributes, label, value, SECRET_ITEM_CREATE_REPLACE,
         this.dog.cancellable, &this.error);
     // Without an error, a service that asked for a confirmation and did not get it.
-    if (stored == NULL) status = OSR_SECRET_LOCKED;
+    if (stored == NULL) status = OSR_SECRET_DISMISSED;
     g_clear_object(&stored);
     secret_value_unref(value);
     g_object_unref(collection);
@@ -193,8 +195,30 @@ osr_secret_status osr_secret_clear(
     if (secret_item_get_locked(each->data)) {
       status = OSR_SECRET_LOCKED;
     } else if (!secret_item_delete_sync(each->data, this.dog.cancellable, &this.error)) {
-      status = OSR_SECRET_LOCKED;
+      status = OSR_SECRET_DISMISSED;
     }
+  }
+  g_list_free_full(items, g_object_unref);
+  return call_end(&this, status, message);
+}
+
+osr_secret_status osr_secret_list(
+    const char *host, char *buffer, size_t capacity, size_t *length, unsigned timeout_ms,
+    char message[OSR_SECRET_MESSAGE_SIZE]) {
+  call this;
+  *length = 0;
+  if (!call_begin(&this, host, NULL, timeout_ms)) return call_end(&this, OSR_SECRET_FAILED, message);
+  GList *items = NULL;
+  osr_secret_status status = call_search(&this, SECRET_SEARCH_ALL, &items);
+  for (GList *each = items; each != NULL && status == OSR_SECRET_OK; each = each->next) {
+    GHashTable *attributes = secret_item_get_attributes(each->data);
+    const char *item = g_hash_table_lookup(attributes, "item");
+    if (item != NULL) {
+      size_t size = strlen(item) + 1;
+      if (*length + size <= capacity) memcpy(buffer + *length, item, size);
+      *length += size;
+    }
+    g_hash_table_unref(attributes);
   }
   g_list_free_full(items, g_object_unref);
   return call_end(&this, status, message);

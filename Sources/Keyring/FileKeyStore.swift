@@ -39,6 +39,8 @@ public struct FileKeyStore: KeyStore {
     try content()?.names.contains(item.name) ?? false
   }
 
+  public func names() throws(KeyringError) -> [String] { try content().map { Array($0.names) } ?? [] }
+
   private func content() throws(KeyringError) -> KeyFileContent? {
     guard var bytes = try PrivateFile.read(file, limit: Self.limit) else { return nil }
     guard let content = KeyFileContent(taking: &bytes) else { throw .malformed(path: file.path) }

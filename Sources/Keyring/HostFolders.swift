@@ -19,6 +19,14 @@ public struct HostFolders: Hashable, Sendable {
   public var settingsFile: URL { configuration.appending(path: "host.json") }
   /// The keys, where they rest in a file.
   public var keyFile: URL { configuration.appending(path: "keys.json") }
+  /// The keys, where they rest in a file under a passphrase.
+  public var passphraseKeyFile: URL { configuration.appending(path: "keys-passphrase.json") }
+  /// The keys, where they rest in a file under a systemd credential.
+  public var credentialKeyFile: URL { configuration.appending(path: "keys-credential.json") }
+  /// A systemd credential in its encrypted form, by its name.
+  public func credentialFile(_ name: CredentialName) -> URL {
+    configuration.appending(path: "\(name.rawValue).cred")
+  }
   /// The hosts that this machine connects to.
   public var peersFile: URL { configuration.appending(path: "peers.json") }
   /// The owner's way in.

@@ -20,11 +20,32 @@ public enum KeyItem: Hashable, Sendable {
     case .peerKey(let peer): "peer-key:\(peer)"
     }
   }
+
+  /// The item of a name; nil for a name that no item has.
+  public init?(name: String) {
+    func rest(after prefix: String) -> String? {
+      name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : nil
+    }
+    switch name {
+    case "master-key": self = .masterKey
+    case "data-key": self = .dataKey
+    default:
+      if let provider = rest(after: "model-key:") {
+        self = .modelKey(provider)
+      } else if let peer = rest(after: "peer-key:") {
+        self = .peerKey(peer)
+      } else {
+        return nil
+      }
+    }
+  }
 }
 
 /// Which kind of store holds the keys. The raw values are what people write.
 public enum KeyStoreKind: String, CaseIterable, Codable, Sendable {
   case secretService = "secret-service"
+  case passphrase
+  case systemdCredential = "systemd-credential"
   case file
 }
 
@@ -40,4 +61,7 @@ public protocol KeyStore: Sendable {
 
   /// Forgets a name. Forgetting what is not there does nothing.
   func remove(_ item: KeyItem) throws(KeyringError)
+
+  /// The names of everything that is kept, in no order. Nothing is opened for it.
+  func names() throws(KeyringError) -> [String]
 }

@@ -138,6 +138,12 @@ public enum PrivateFile {
     }
   }
 
+  /// Takes a file away. One that is not there is no failure.
+  /// - Throws: ``KeyringError/file(path:reason:)``.
+  public static func remove(_ file: URL) throws(KeyringError) {
+    guard unlink(file.path) == 0 || errno == ENOENT else { throw failure(file.path) }
+  }
+
   private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
     var written = 0
     while written < bytes.count {

@@ -11,6 +11,8 @@ public struct SecretServiceKeyStore: KeyStore {
 
   /// The largest secret, in bytes.
   static let limit = 64 * 1024
+  /// The bytes of all names together.
+  private static let namesLimit = 1024 * 1024
 
   public let kind = KeyStoreKind.secretService
   private let host: String
@@ -55,6 +57,19 @@ public struct SecretServiceKeyStore: KeyStore {
     try Self.call { osr_secret_clear(host, item.name, milliseconds, $0) }
   }
 
+  public func names() throws(KeyringError) -> [String] {
+    var names = [CChar](repeating: 0, count: Self.namesLimit)
+    var length = 0
+    let isAny = try Self.call { message in
+      osr_secret_list(host, &names, Self.namesLimit, &length, milliseconds, message)
+    }
+    guard isAny else { return [] }
+    guard length <= Self.namesLimit else { throw .refused("there are more items than a host has") }
+    return names[..<length].split(separator: 0).map { name in
+      String(decoding: name.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+  }
+
   private static func milliseconds(_ duration: Duration) -> UInt32 {
     UInt32(min(max((duration / .milliseconds(1)).rounded(.up), 0), Double(UInt32.max)))
   }
@@ -75,6 +90,8 @@ public struct SecretServiceKeyStore: KeyStore {
     case OSR_SECRET_LOCKED: throw .locked
     case OSR_SECRET_NO_COLLECTION: throw .noCollection
     case OSR_SECRET_TIMED_OUT: throw .timedOut
+    case OSR_SECRET_DISMISSED: throw .dismissed
+    case OSR_SECRET_ENDED: throw .ended
     default: throw .refused(words)
     }
   }

@@ -47,10 +47,6 @@ public enum StorageError: Error, Hashable, Sendable {
   case phraseSlotExists
   /// There are as many slots as there may be.
   case tooManySlots(limit: Int)
-  /// The passphrase is too short for something that a thief may try at leisure.
-  case shortPassphrase(minimum: Int)
-  /// The machine has not the memory that turning a passphrase into a key takes.
-  case notEnoughMemory(mebibytes: Int)
 }
 
 extension StorageError: CustomStringConvertible {
@@ -95,10 +91,6 @@ extension StorageError: CustomStringConvertible {
       "The 24 words have a key slot already; try it with 'osaurus-host storage slots test phrase'."
     case .tooManySlots(let limit):
       "There are \(limit) key slots already, which is the most; remove one with 'osaurus-host storage slots remove'."
-    case .shortPassphrase(let minimum):
-      "The passphrase has fewer than \(minimum) characters; five random words make a good one."
-    case .notEnoughMemory(let mebibytes):
-      "Turning the passphrase into a key takes \(mebibytes) MiB of memory, which the system did not give; end other programs and try again."
     }
   }
 }

@@ -32,7 +32,11 @@ struct ConnectCommand: AsyncParsableCommand {
       name: .customLong("key-file"),
       help: "A file with the access key, readable by you alone; - for standard input.")
     var keyFile: String?
-    @Option(help: "Where keys rest here: secret-service or file. Without it, the keyring where one answers.")
+    @Option(
+      help: """
+        Where keys rest here: secret-service, passphrase, systemd-credential or file. Without it, the keyring where one \
+        answers.
+        """)
     var keystore: KeyStoreKind?
     @Flag(name: .customLong("no-check"), help: "Do not open a channel to see whether it works.")
     var noCheck = false

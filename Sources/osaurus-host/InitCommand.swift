@@ -16,11 +16,18 @@ struct InitCommand: AsyncParsableCommand {
       On a terminal it explains, shows the 24 words on a screen that is cleared afterwards, and asks for three of them. \
       Until these were given, now or later (osaurus-host identity confirm), you are reminded once a day.
 
-      The keys rest in the desktop keyring where one answers, else in a file that only you can read. When they are \
-      lost, the 24 words open what is stored ('osaurus-host storage slots').
+      The keys rest in the desktop keyring where one answers, else in a file that only you can read, unless \
+      --keystore says otherwise. With 'passphrase' they rest in a file under a passphrase, which is asked for twice \
+      (without a terminal: one line from standard input) and then at every start. With 'systemd-credential' they rest \
+      in a file that only this machine opens, for root or a service. 'osaurus-host keystore move' changes the place \
+      later. When the keys are lost, the 24 words open what is stored ('osaurus-host storage slots').
       """)
 
-  @Option(help: "Where the keys rest: secret-service or file. Without it, the keyring where one answers.")
+  @Option(
+    help: """
+      Where the keys rest: secret-service, passphrase, systemd-credential or file. Without it, the keyring where one \
+      answers.
+      """)
   var keystore: KeyStoreKind?
   @Flag(name: .customLong("non-interactive"), help: "Ask nothing and print everything to standard output.")
   var nonInteractive = false
@@ -53,13 +60,20 @@ struct InitCommand: AsyncParsableCommand {
       throw CommandFailure.wrongUsage(
         "On a terminal the words are not printed; --json goes with --non-interactive.")
     }
+    // What cannot be done is said before anything is explained or asked.
+    if (try? HostSettings.load(folders: folders)) != nil {
+      throw HostError.alreadyInitialised(settings: folders.settingsFile.path)
+    }
     try await InitWizard(
-      folders: folders, keyStore: keystore, recoverySlot: !noRecoverySlot, isPlain: screen.plain
+      folders: folders, keyStore: keystore,
+      passphrases: try NewPassphrase.source(for: keystore, in: folders), recoverySlot: !noRecoverySlot,
+      isPlain: screen.plain
     ).run()
   }
 
   private func makeUnasked(_ folders: HostFolders) async throws {
-    let made = try await HostInitialiser(folders: folders).initialise(
+    let passphrases = try NewPassphrase.source(for: keystore, in: folders)
+    let made = try await HostInitialiser(folders: folders, passphrases: passphrases).initialise(
       keyStore: keystore, recoverySlot: !noRecoverySlot)
     if output.json {
       made.withWords { words in

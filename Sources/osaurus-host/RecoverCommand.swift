@@ -21,7 +21,7 @@ struct RecoverCommand: AsyncParsableCommand {
     name: .customLong("restore-anyway"),
     help: "Put the identity of the words in the place of another one, after both addresses were shown.")
   var restoreAnyway = false
-  @Option(help: "Where the keys of a new host rest: secret-service or file.")
+  @Option(help: "Where the keys of a new host rest: secret-service, passphrase, systemd-credential or file.")
   var keystore: KeyStoreKind?
   /// Taken so that they are refused without being repeated.
   @Argument(parsing: .remaining, help: .hidden) var words: [String] = []
@@ -55,6 +55,12 @@ struct RecoverCommand: AsyncParsableCommand {
 
   private func tell(_ sentence: String) {
     if !output.json { Terminal.say(sentence) }
+  }
+
+  /// The words took standard input where it is no terminal, so a passphrase comes from elsewhere then.
+  private func passphrases() throws -> any PassphraseSource {
+    Terminal.inputIsTerminal
+      ? try NewPassphrase.source(for: keystore, in: OpenHost.folders()) : SystemPassphraseSource()
   }
 
   // MARK: The words
@@ -107,7 +113,8 @@ struct RecoverCommand: AsyncParsableCommand {
         try Terminal.confirm(
           "There is no host here. Make one with this identity?", assumingYes: confirmation.yes)
       }
-      let made = try await recovery.makeHost(keyStore: keystore)
+      let made = try await recovery.makeHost(
+        keyStore: keystore, passphrases: try passphrases())
       tell("The host is made. \(made.keyStoreWords)")
       tell(
         """

@@ -101,24 +101,13 @@ extension StorageCommand.Slots {
       let slot: KeySlot
       switch kind {
       case .phrase: slot = try slots.addPhrase()
-      case .passphrase: slot = try slots.add(passphrase: try Self.newPassphrase())
+      case .passphrase: slot = try slots.add(passphrase: try NewPassphrase.ask())
       }
       if output.json { return Terminal.say(try JSONText.encode(SlotRow(slot))) }
       Terminal.say("Added: \(kind.words) now open\(kind == .phrase ? "" : "s") what this host stores.")
       Terminal.say("Try it: osaurus-host storage slots test \(kind.rawValue)")
     }
 
-    private static func newPassphrase() throws -> SecretBytes {
-      let first = try Terminal.readSecret(prompt: "Passphrase: ")
-      guard first.count >= SlotSecret.minimumPassphrase else {
-        throw StorageError.shortPassphrase(minimum: SlotSecret.minimumPassphrase)
-      }
-      let second = try Terminal.readSecret(prompt: "The same once more: ")
-      guard first.isEqual(to: second) else {
-        throw CommandFailure(.failed, "not_the_same", "The two passphrases differ; nothing was changed.")
-      }
-      return first
-    }
   }
 
   struct Remove: AsyncParsableCommand {
@@ -209,7 +198,7 @@ extension SlotKind {
   /// Asks for the secret, which is not shown: on a terminal, or as one line from a pipe.
   fileprivate func ask() throws -> SlotSecret {
     switch self {
-    case .passphrase: return .passphrase(try Terminal.readSecret(prompt: "Passphrase: "))
+    case .passphrase: return .passphrase(try Passphrase(typed: Terminal.readSecret(prompt: "Passphrase: ")))
     case .phrase:
       let line = try Terminal.readSecret(prompt: "The 24 words, in one line: ")
       return try line.withUnsafeBytes { bytes in

@@ -1,4 +1,5 @@
 import Foundation
+import Keyring
 
 /// The unit file: what runs, and what it may not do.
 struct SystemdUnit {
@@ -19,6 +20,8 @@ struct SystemdUnit {
   let executable: String
   /// The variables that the service is given.
   let environment: [String: String]
+  /// The encrypted credentials that systemd decrypts for the service, by name.
+  var credentials: [String: String] = [:]
 
   /// The unit for this program, with the settings of this shell.
   static func forThisExecutable() -> SystemdUnit {
@@ -26,7 +29,17 @@ struct SystemdUnit {
     let settings = ProcessInfo.processInfo.environment.filter { name, value in
       !value.isEmpty && (name.hasPrefix("OSAURUS_") || carried.contains(name))
     }
-    return SystemdUnit(executable: path ?? CommandLine.arguments[0], environment: settings)
+    return SystemdUnit(
+      executable: path ?? CommandLine.arguments[0], environment: settings, credentials: credentials())
+  }
+
+  /// The credentials that lie beside the settings of this host.
+  private static func credentials() -> [String: String] {
+    guard let folders = try? OpenHost.folders() else { return [:] }
+    return CredentialName.allCases.reduce(into: [:]) { found, name in
+      let file = folders.credentialFile(name)
+      if (try? PrivateFile.isThere(file)) == true { found[name.rawValue] = file.path }
+    }
   }
 
   /// Text between double quotes as systemd reads it (systemd.syntax(7), systemd.unit(5)).
@@ -49,6 +62,9 @@ struct SystemdUnit {
     let command = Self.quoted(executable, isCommand: true)
     let settings = environment.sorted { $0.key < $1.key }
       .map { "Environment=" + Self.quoted("\($0.key)=\($0.value)", isCommand: false) + "\n" }.joined()
+    // The path goes to the end of the line; only specifiers mean something in it.
+    let credentials = credentials.sorted { $0.key < $1.key }
+      .map { "LoadCredentialEncrypted=\($0.key):\($0.value.replacing("%", with: "%%"))\n" }.joined()
     return """
       [Unit]
       Description=osaurus-host, the home of your AI agents
@@ -56,7 +72,7 @@ struct SystemdUnit {
 
       [Service]
       Type=exec
-      \(settings)ExecStart=\(command) serve
+      \(settings)\(credentials)ExecStart=\(command) serve
       Restart=on-failure
       RestartSec=2
       TimeoutStopSec=15

@@ -85,8 +85,9 @@ enum Terminal {
     // Ctrl-C comes as a character, which ends the line at once, so that the terminal is put right before this ends.
     hidden.c_lflag &= ~tcflag_t(ECHO | ISIG)
     withUnsafeMutableBytes(of: &hidden.c_cc) { $0[Int(VEOL)] = 3 }
-    sayAside(prompt)
+    // First hidden, then asked: whoever answers the question is not shown, and nothing of the answer is dropped.
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
+    sayAside(prompt)
     defer {
       tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
       note("")

@@ -224,6 +224,8 @@ private final class BrittleKeyStore: KeyStore {
     try store.store(secret, as: item)
   }
 
+  func names() throws(KeyringError) -> [String] { try store.names() }
+
   func load(_ item: KeyItem) throws(KeyringError) -> SecretBytes? {
     try check()
     return try store.load(item)

@@ -8,7 +8,12 @@ struct KeyringErrorTests {
     .unavailable("no bus"), .locked, .noCollection, .timedOut, .refused("it did not want to"),
     .unsafePermissions(path: "/p", mend: "chmod 600 '/p'"),
     .file(path: "/p", reason: "No space left on device"),
-    .malformed(path: "/p"), .socketPathTooLong("/p"), .noHome,
+    .malformed(path: "/p"), .socketPathTooLong("/p"), .noHome, .newerFile(path: "/p"), .dismissed, .ended,
+    .notOpened(path: "/p", kind: .passphrase), .notOpened(path: "/p", kind: .systemdCredential),
+    .passphraseNotText, .shortPassphrase(minimum: 12), .passphrasesDiffer, .nobodyToAsk, .notAnswered,
+    .askingNotPermitted, .notEnoughMemory(mebibytes: 64), .credentialsMissing, .credentialsNeedRoot,
+    .credentialFileMissing(path: "/p"), .credentialUnsealed, .credentialRefused("no TPM."),
+    .programTimedOut("systemd-creds"), .programFailed("systemd-creds", reason: "it was ended by a signal"),
   ]
 
   @Test("every refusal is a sentence on one line", arguments: all)
@@ -22,5 +27,7 @@ struct KeyringErrorTests {
   func names() {
     let items: [KeyItem] = [.masterKey, .dataKey, .modelKey("a"), .peerKey("a"), .modelKey("b")]
     #expect(Set(items.map(\.name)).count == items.count)
+    for item in items { #expect(KeyItem(name: item.name) == item) }
+    for name in ["", "master-key ", "model-key", "other:a"] { #expect(KeyItem(name: name) == nil) }
   }
 }

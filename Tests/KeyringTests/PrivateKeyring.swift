@@ -89,6 +89,21 @@ final class PrivateKeyring {
     daemon = nil
   }
 
+  /// Runs `call` and kills the keyring once it was asked, so that the question stays without an answer.
+  func killWhileAsked(_ call: @escaping @Sendable () throws -> Void) async throws {
+    let watcher = try Companion(
+      ["dbus-monitor", "--session", "interface='org.freedesktop.Secret.Service',type='method_call'"],
+      input: "")
+    // It tells first of its own coming.
+    _ = try watcher.line()
+    suspendDaemon()
+    async let answer: Void = call()
+    while !(try watcher.line().contains("member=OpenSession")) {}
+    killDaemon()
+    defer { watcher.end() }
+    try await answer
+  }
+
   /// Makes the keyring, or the bus, stop answering, and answer again.
   func suspendDaemon() { daemon?.signal(SIGSTOP) }
   func resumeDaemon() { daemon?.signal(SIGCONT) }

@@ -197,6 +197,45 @@ struct SecretServiceKeyStoreTests {
     }
   }
 
+  @Test("a keyring that ends while it is asked is noticed at once, and its successor is used")
+  func killedWhileAsked() async {
+    await #expect(processExitsWith: .success) {
+      let keyring = try PrivateKeyring()
+      try keyring.startBus()
+      try keyring.startDaemon()
+      let store = Self.makeStore()
+      try store.keep([1, 2, 3], as: .dataKey)
+      for call in [
+        { _ = try store.bytes(.dataKey) }, { try store.keep([4], as: .dataKey) },
+        { try store.remove(.dataKey) }, { _ = try store.names() }, { try SecretServiceKeyStore.probe() },
+      ] as [@Sendable () throws -> Void] {
+        let start = ContinuousClock.now
+        await #expect(throws: KeyringError.ended) { try await keyring.killWhileAsked(call) }
+        #expect(ContinuousClock.now - start < .seconds(20))
+        try keyring.startDaemon()
+      }
+      #expect(try store.bytes(.dataKey) == [1, 2, 3])
+    }
+  }
+
+  @Test("the names of a host's items are told, and no other host's")
+  func names() async {
+    await #expect(processExitsWith: .success) {
+      let keyring = try PrivateKeyring()
+      try keyring.startBus()
+      try keyring.startDaemon()
+      let store = Self.makeStore()
+      #expect(try store.names().isEmpty)
+      try store.keep([1], as: .dataKey)
+      try store.keep([2], as: .peerKey("Zürich \"'\\{}"))
+      try Self.makeStore().keep([3], as: .masterKey)
+      #expect(try store.names().sorted() == ["data-key", "peer-key:Zürich \"'\\{}"])
+      keyring.killDaemon()
+      try keyring.startDaemon(unlocked: false)
+      #expect(throws: KeyringError.locked) { _ = try Self.makeStore().names() }
+    }
+  }
+
   @Test("a bus that stopped answering is given up in time")
   func hungBus() async {
     await #expect(processExitsWith: .success) {

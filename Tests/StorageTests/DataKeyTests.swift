@@ -22,6 +22,8 @@ private struct Stub: KeyStore {
   }
 
   func remove(_ item: KeyItem) throws(KeyringError) { throw .refused("a key was removed") }
+
+  func names() throws(KeyringError) -> [String] { throw .refused("the names were asked for") }
 }
 
 @Suite("The data key")

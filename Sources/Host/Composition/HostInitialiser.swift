@@ -13,13 +13,22 @@ import Storage
 /// make one host.
 public struct HostInitialiser: Sendable {
   private let folders: HostFolders
+  private let passphrases: any PassphraseSource
   /// How long to wait for another `init` that is at work.
   private let patience: Duration
 
-  public init(folders: HostFolders) { self.init(folders: folders, patience: .seconds(10)) }
+  /// - Parameter passphrases: who is asked for the passphrase, where the keys are to rest under one.
+  public init(
+    folders: HostFolders, passphrases: any PassphraseSource = SystemPassphraseSource()
+  ) {
+    self.init(folders: folders, passphrases: passphrases, patience: .seconds(10))
+  }
 
-  init(folders: HostFolders, patience: Duration) {
+  init(
+    folders: HostFolders, passphrases: any PassphraseSource = SystemPassphraseSource(), patience: Duration
+  ) {
     self.folders = folders
+    self.passphrases = passphrases
     self.patience = patience
   }
 
@@ -79,7 +88,8 @@ public struct HostInitialiser: Sendable {
     }
     defer { withExtendedLifetime(lock) {} }
     var settings = try begin(keyStore: wanted)
-    let store = HostKeyStore.open(settings.keystore, hostID: settings.hostID, folders: folders)
+    let store = HostKeyStore.open(
+      settings.keystore, hostID: settings.hostID, folders: folders, passphrases: passphrases)
     let master = try keptMaster(in: store, isRecovery: isRecovery) ?? identity()
     try master.withEntropy { bytes in try store.store(SecretBytes(copying: bytes), as: .masterKey) }
     let dataKey = try DataKey.provision(in: store, folders: folders)
@@ -120,8 +130,13 @@ public struct HostInitialiser: Sendable {
   /// A database, a key file or key slots that belong to a host whose settings were lost. A key file that holds other keys alone,
   /// those for peers among them, is no such thing.
   private func leftover() throws -> URL? {
-    let keys = FileKeyStore(file: folders.keyFile)
-    for item in [KeyItem.masterKey, .dataKey] where try keys.contains(item) { return folders.keyFile }
+    for (kind, file) in [
+      (KeyStoreKind.file, folders.keyFile), (.passphrase, folders.passphraseKeyFile),
+      (.systemdCredential, folders.credentialKeyFile),
+    ] {
+      let names = try HostKeyStore.open(kind, hostID: UUID(), folders: folders).names()
+      for item in [KeyItem.masterKey, .dataKey] where names.contains(item.name) { return file }
+    }
     let stored = try StoredFiles.find(in: folders)
     return
       (stored.databases.map { $0.file(in: folders) } + stored.blobs.map { $0.file(in: folders) }

@@ -1,7 +1,6 @@
 public import Foundation
 import Identity
 public import Keyring
-public import SecretMemory
 public import Storage
 
 /// The ways to what a host stored besides its key store, as the owner sees and changes them.
@@ -45,7 +44,7 @@ public struct HostKeySlots: Sendable {
 
   /// Adds a slot for a passphrase, which takes about a second.
   /// - Throws: as ``addPhrase()``.
-  public func add(passphrase: consuming SecretBytes) throws -> KeySlot {
+  public func add(passphrase: consuming Passphrase) throws -> KeySlot {
     let key = try HostKeyStore.keys(of: settings, folders: folders).1
     return try file.add(.passphrase(passphrase), for: key)
   }

@@ -10,14 +10,30 @@ public enum HostKeyStore {
   public static func plainWords(_ kind: KeyStoreKind) -> String {
     switch kind {
     case .secretService: "The keys rest in your desktop keyring, which is opened when you log in."
+    case .passphrase:
+      """
+      The keys rest in a file that opens under your passphrase alone. Whoever has a copy of the file can try \
+      passphrases, half a second each on a machine like this one.
+      """
+    case .systemdCredential:
+      """
+      The keys rest in a file that opens with a systemd credential, which only this machine can decrypt, and only for \
+      root. Without this machine, the 24 words bring them back.
+      """
     case .file: FileKeyStore.plainWords
     }
   }
 
   /// The place of this kind.
-  public static func open(_ kind: KeyStoreKind, hostID: UUID, folders: HostFolders) -> any KeyStore {
+  /// - Parameter passphrases: who is asked for a passphrase, where this needs one.
+  public static func open(
+    _ kind: KeyStoreKind, hostID: UUID, folders: HostFolders,
+    passphrases: any PassphraseSource = SystemPassphraseSource()
+  ) -> any KeyStore {
     switch kind {
     case .secretService: SecretServiceKeyStore(hostID: hostID)
+    case .passphrase: SealedKeyStore.passphrase(file: folders.passphraseKeyFile, asking: passphrases)
+    case .systemdCredential: SealedKeyStore.credential(folders: folders)
     case .file: FileKeyStore(file: folders.keyFile)
     }
   }
@@ -38,7 +54,13 @@ public enum HostKeyStore {
   /// - Throws: `KeyringError` where a keyring is there that takes no key now, being locked or without a collection. A
   ///   file is then a choice for the owner to make.
   public static func choose(_ wanted: KeyStoreKind?) throws(KeyringError) -> KeyStoreKind {
-    if wanted == .file { return .file }
+    switch wanted {
+    case .file, .passphrase: return wanted ?? .file
+    case .systemdCredential:
+      try SystemdCredentials().probe()
+      return .systemdCredential
+    case .secretService, nil: break
+    }
     do {
       try SecretServiceKeyStore.probe()
     } catch {

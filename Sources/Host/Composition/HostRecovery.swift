@@ -1,7 +1,7 @@
 import Foundation
 public import Identity
 public import Keyring
-public import SecretMemory
+import SecretMemory
 import Storage
 
 /// Opens a host again whose key store lost what it kept.
@@ -56,7 +56,7 @@ public enum HostRecovery {
   ///
   /// - Throws: ``HostError/wrongPassphrase``, or as ``restoreDataKey(from:folders:settings:)``.
   public static func restoreDataKey(
-    withPassphrase passphrase: consuming SecretBytes, folders: HostFolders, settings: HostSettings
+    withPassphrase passphrase: consuming Passphrase, folders: HostFolders, settings: HostSettings
   ) throws -> Restored {
     let opened = try HostKeySlots(folders: folders, settings: settings).open(with: .passphrase(passphrase))
     let store = HostKeyStore.open(settings.keyStore, hostID: settings.hostID, folders: folders)

@@ -75,8 +75,10 @@ public struct IdentityRecovery: Sendable {
 
   /// Makes a host with this identity.
   /// - Throws: what `HostInitialiser` throws.
-  public func makeHost(keyStore: KeyStoreKind?) async throws -> HostInitialiser.Made {
-    let made = try await HostInitialiser(folders: folders).initialise(
+  public func makeHost(
+    keyStore: KeyStoreKind?, passphrases: any PassphraseSource = SystemPassphraseSource()
+  ) async throws -> HostInitialiser.Made {
+    let made = try await HostInitialiser(folders: folders, passphrases: passphrases).initialise(
       keyStore: keyStore, from: master.mnemonic())
     try acknowledge()
     return made

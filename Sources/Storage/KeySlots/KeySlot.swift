@@ -1,6 +1,7 @@
 import CSodium
 public import Foundation
 public import Identity
+public import Keyring
 import SecretMemory
 
 /// One way to the data key: the key itself, sealed under what the 24 words or a passphrase give.
@@ -35,7 +36,7 @@ public struct KeySlot: Hashable, Sendable, Identifiable {
   let sealed: [UInt8]
 
   /// Seals a data key. `cost` is for passphrases.
-  /// - Throws: ``StorageError/shortPassphrase(minimum:)`` or ``StorageError/notEnoughMemory(mebibytes:)``.
+  /// - Throws: ``StorageError/file(_:)``.
   init(
     _ dataKey: DataKey, under secret: borrowing SlotSecret, host: UUID, created: Int64,
     cost: Argon2Parameters?
@@ -43,12 +44,13 @@ public struct KeySlot: Hashable, Sendable, Identifiable {
     switch secret {
     case .phrase(let master): kind = .phrase(master.address)
     case .passphrase(let passphrase):
-      guard passphrase.count >= SlotSecret.minimumPassphrase else {
-        throw .shortPassphrase(minimum: SlotSecret.minimumPassphrase)
+      do {
+        try passphrase.checkLength()
+        let chosen = if let cost { cost } else { try Argon2Parameters.measured() }
+        kind = .passphrase(chosen, salt: RandomBytes.make(Argon2Parameters.saltSize))
+      } catch {
+        throw .file(error)
       }
-      let chosen = if let cost { cost } else { try Argon2Parameters.measured() }
-      kind = .passphrase(
-        chosen, salt: RandomBytes.make(Argon2Parameters.saltSize))
     }
     id = UUID()
     self.created = created
@@ -67,7 +69,7 @@ public struct KeySlot: Hashable, Sendable, Identifiable {
   }
 
   /// The data key; nil where the secret is not the one of this slot, or the slot was changed.
-  /// - Throws: ``StorageError/notEnoughMemory(mebibytes:)``.
+  /// - Throws: ``StorageError/file(_:)``.
   func open(with secret: borrowing SlotSecret, host: UUID) throws(StorageError) -> DataKey? {
     guard let key = try secret.key(for: kind) else { return nil }
     let header = header(host: host)

@@ -1,10 +1,6 @@
 public import Foundation
 public import Keyring
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// `keyslots.json` of a host. It is replaced as a whole, by one process at a time: whenever the power goes, the old
 /// slots are there or the new ones.
 public struct KeySlotFile: Sendable {
@@ -73,9 +69,7 @@ public struct KeySlotFile: Sendable {
   package func clear() throws(StorageError) {
     let lock = try lock()
     defer { withExtendedLifetime(lock) {} }
-    guard unlink(file.path) == 0 || errno == ENOENT else {
-      throw .file(.file(path: file.path, reason: String(cString: strerror(errno))))
-    }
+    try keyring { () throws(KeyringError) in try PrivateFile.remove(file) }
   }
 
   /// Changes the list while no other process does, and only a list that is as the holder of the data key left it.

@@ -42,7 +42,7 @@ public struct KeySlots: Hashable, Sendable {
 
   /// Opens the first slot that the secret fits; nil where it fits none.
   /// - Throws: ``StorageError/alteredSlots`` where a slot opens but the list is not as this host left it, and
-  ///   ``StorageError/notEnoughMemory(mebibytes:)``.
+  ///   ``StorageError/file(_:)``.
   public func open(with secret: borrowing SlotSecret) throws(StorageError) -> Opened? {
     for slot in slots {
       guard let key = try slot.open(with: secret, host: host) else { continue }

@@ -1,14 +1,11 @@
 public import Identity
-public import SecretMemory
+public import Keyring
+import SecretMemory
 
 /// What opens a key slot: the identity that the 24 words bring back, or a passphrase.
 public enum SlotSecret: ~Copyable, Sendable {
   case phrase(MasterKey)
-  /// The bytes as they were typed, in UTF-8.
-  case passphrase(SecretBytes)
-
-  /// The fewest bytes of a passphrase in a new slot.
-  public static let minimumPassphrase = 12
+  case passphrase(Passphrase)
 
   /// The identity; nil for a passphrase.
   public var identity: MasterKey? {
@@ -19,7 +16,7 @@ public enum SlotSecret: ~Copyable, Sendable {
   }
 
   /// The key that this gives for a slot, 32 bytes; nil where the slot is of another kind or another identity's.
-  /// - Throws: ``StorageError/notEnoughMemory(mebibytes:)``.
+  /// - Throws: ``StorageError/file(_:)``.
   borrowing func key(for kind: KeySlot.Kind) throws(StorageError) -> SecretBytes? {
     switch self {
     case .phrase(let master):
@@ -29,7 +26,11 @@ public enum SlotSecret: ~Copyable, Sendable {
       return key
     case .passphrase(let passphrase):
       guard case .passphrase(let cost, let salt) = kind else { return nil }
-      return try cost.key(for: passphrase, salt: salt)
+      do {
+        return try cost.key(for: passphrase, salt: salt)
+      } catch {
+        throw .file(error)
+      }
     }
   }
 }

@@ -8,15 +8,13 @@ import Keyring
 struct InitWizard {
   let folders: HostFolders
   let keyStore: KeyStoreKind?
+  /// Who is asked for a passphrase, where the keys are to rest under one.
+  let passphrases: any PassphraseSource
   /// Whether the 24 words shall open what is stored.
   let recoverySlot: Bool
   let isPlain: Bool
 
   func run() async throws {
-    // What cannot be done is said before anything is explained.
-    if (try? HostSettings.load(folders: folders)) != nil {
-      throw HostError.alreadyInitialised(settings: folders.settingsFile.path)
-    }
     let made = try await TerminalScreen.lend(plain: isPlain) { screen in
       do {
         for text in [IdentityExplanation.key, IdentityExplanation.words] {
@@ -25,7 +23,7 @@ struct InitWizard {
       } catch is TerminalScreen.Interrupted {
         throw CommandFailure(.interrupted, "interrupted", "Nothing was made.")
       }
-      let made = try await HostInitialiser(folders: folders).initialise(
+      let made = try await HostInitialiser(folders: folders, passphrases: passphrases).initialise(
         keyStore: keyStore, recoverySlot: recoverySlot)
       try WordsConfirmation(folders: folders, address: made.address).run(on: screen) { words in
         try made.withWords(words)

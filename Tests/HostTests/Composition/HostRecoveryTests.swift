@@ -20,8 +20,8 @@ final class HostRecoveryTests {
     return (made.withWords { $0.joined(separator: " ") }, try HostSettings.load(folders: folders))
   }
 
-  private static func passphrase(_ text: String) -> SecretBytes {
-    SecretBytes(count: text.utf8.count) { $0.copyBytes(from: text.utf8) }
+  private static func passphrase(_ text: String) throws -> Passphrase {
+    try Passphrase(typed: SecretBytes(count: text.utf8.count) { $0.copyBytes(from: text.utf8) })
   }
 
   private func restore(_ phrase: String, _ settings: HostSettings) throws -> HostRecovery.Restored {

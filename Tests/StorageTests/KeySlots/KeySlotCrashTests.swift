@@ -15,8 +15,9 @@ struct KeySlotCrashTests {
     try MasterKey(entropy: SecretBytes(count: 32) { $0.copyBytes(from: [UInt8](repeating: 7, count: 32)) })
   }
 
-  private static func passphrase() -> SlotSecret {
-    .passphrase(SecretBytes(count: 16) { $0.copyBytes(from: [UInt8](repeating: 65, count: 16)) })
+  private static func passphrase() throws -> SlotSecret {
+    .passphrase(
+      try Passphrase(typed: SecretBytes(count: 16) { $0.copyBytes(from: [UInt8](repeating: 65, count: 16)) }))
   }
 
   private static func file(in home: String) -> KeySlotFile {

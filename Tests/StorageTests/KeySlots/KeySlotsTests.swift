@@ -21,8 +21,8 @@ struct KeySlotsTests {
     cheap = try #require(Argon2Parameters(operations: 1, memory: 64 << 20))
   }
 
-  private static func passphrase(_ text: String) -> SlotSecret {
-    .passphrase(SecretBytes(count: text.utf8.count) { $0.copyBytes(from: text.utf8) })
+  private static func passphrase(_ text: String) throws -> SlotSecret {
+    .passphrase(try Passphrase(typed: SecretBytes(count: text.utf8.count) { $0.copyBytes(from: text.utf8) }))
   }
 
   @Test("the 24 words open the data key, and no others do")
@@ -52,12 +52,21 @@ struct KeySlotsTests {
     }
   }
 
+  @Test("a letter is the same letter however it was composed, and in whichever width")
+  func normalised() throws {
+    try file.add(Self.passphrase("Zu\u{308}rich \u{FF11}2\u{FB01}sch"), for: key, cost: cheap)
+    let slots = try #require(try file.read())
+    #expect(try slots.open(with: Self.passphrase("Z\u{FC}rich 12fisch")) != nil)
+    #expect(try slots.open(with: Self.passphrase("Zurich 12fisch")) == nil)
+  }
+
   @Test("a key that another implementation wrapped is unwrapped")
   func knownAnswer() throws {
     // Argon2id of "correct horse battery" with the salt 0…15, by argon2-cffi: 64 MiB, one pass, one lane.
     let secret = Array("correct horse battery".utf8)
     let derived = try cheap.key(
-      for: SecretBytes(count: secret.count) { $0.copyBytes(from: secret) }, salt: (0..<16).map { UInt8($0) })
+      for: Passphrase(typed: SecretBytes(count: secret.count) { $0.copyBytes(from: secret) }),
+      salt: (0..<16).map { UInt8($0) })
     #expect(
       derived.withUnsafeBytes { String(decoding: Hex.encode(Array($0)), as: UTF8.self) }
         == "2905919e091a896511bb077718e3b5c914ca3ac983254293546248f55b7a68ef")
@@ -111,7 +120,7 @@ struct KeySlotsTests {
     #expect(left.slots.map(\.id) == [second.id])
     #expect(try left.open(with: .phrase(master)) == nil)
     #expect(throws: StorageError.lastSlot) { try file.remove(second.id, key: key) }
-    #expect(throws: StorageError.shortPassphrase(minimum: 12)) {
+    #expect(throws: StorageError.file(.shortPassphrase(minimum: 12))) {
       try file.add(Self.passphrase("too short"), for: key, cost: cheap)
     }
     for _ in 1..<KeySlots.limit {
