@@ -16,6 +16,12 @@ public enum IdentityError: Error, Hashable {
   case emptyLabel
   /// A label of an access key has more than 80 characters.
   case longLabel
+  /// The bytes are not a device's name and a private key of P-256.
+  case malformedDeviceKey
+  /// The audience of a request token is no host.
+  case badAudience
+  /// The action of a request token is not a method and a path.
+  case badAction
 }
 
 extension IdentityError: CustomStringConvertible {
@@ -30,6 +36,9 @@ extension IdentityError: CustomStringConvertible {
     case .phraseChecksum: "Recovery phrase checksum is invalid. Double-check each word."
     case .emptyLabel: "Access key labels cannot be empty."
     case .longLabel: "Access key labels must be 80 characters or fewer."
+    case .malformedDeviceKey: "These bytes are not a device's key."
+    case .badAudience: "An audience is a host, with its port if it has one: host.example:1337"
+    case .badAction: "An action is a method and a path: GET /models"
     }
   }
 }

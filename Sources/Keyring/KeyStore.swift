@@ -6,6 +6,8 @@ public enum KeyItem: Hashable, Sendable {
   case masterKey
   /// The 32 bytes from which every database's key derives.
   case dataKey
+  /// The name and the key of this device, 36 bytes, with which it signs request tokens.
+  case deviceKey
   /// The key of a hosted model server.
   case modelKey(String)
   /// The access key for a peer.
@@ -16,6 +18,7 @@ public enum KeyItem: Hashable, Sendable {
     switch self {
     case .masterKey: "master-key"
     case .dataKey: "data-key"
+    case .deviceKey: "device-key"
     case .modelKey(let provider): "model-key:\(provider)"
     case .peerKey(let peer): "peer-key:\(peer)"
     }

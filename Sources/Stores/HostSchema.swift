@@ -87,6 +87,19 @@ public enum HostSchema {
           CREATE INDEX invites_agent ON invites (agent);
           """)
     }
+    migrator.registerMigration("5 devices") { database in
+      try database.execute(
+        sql: """
+          -- The last counter that was taken from a device of an issuer, as the 64 bits that it is.
+          CREATE TABLE devices (
+            issuer TEXT NOT NULL,
+            device TEXT NOT NULL,
+            counter INTEGER NOT NULL,
+            seen_at REAL NOT NULL,
+            PRIMARY KEY (issuer, device)
+          ) STRICT, WITHOUT ROWID;
+          """)
+    }
     return migrator
   }
 }

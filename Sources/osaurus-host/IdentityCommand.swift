@@ -9,7 +9,9 @@ struct IdentityCommand: AsyncParsableCommand {
     commandName: "identity",
     abstract: "Show who this host is, and confirm the words that bring it back.",
     discussion: "Example: osaurus-host identity show",
-    subcommands: [IdentityShow.self, IdentityConfirm.self, IdentityPhrase.self])
+    subcommands: [
+      IdentityShow.self, IdentityConfirm.self, IdentityPhrase.self, TokenCommand.self, IdentityDevice.self,
+    ])
 }
 
 struct IdentityShow: AsyncParsableCommand {

@@ -49,6 +49,10 @@ enum HostRouter {
       ControlKeyRoutes(
         master: services.master, agents: services.agents, keys: services.keys, access: services.access))
     routes.add(
+      ControlTokenRoutes(
+        master: services.master, agents: services.agents, tokens: services.requestTokens,
+        device: HostDevice(folders: services.folders, settings: services.settings)))
+    routes.add(
       ControlInviteRoutes(
         master: services.master, agents: services.agents, invites: services.invites, access: services.access,
         place: InvitePlace(settings: services.settings, listening: services.listening)))

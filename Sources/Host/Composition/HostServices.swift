@@ -21,6 +21,7 @@ public final class HostServices: Sendable {
   let agents: AgentStore
   let keys: AccessKeyStore
   let invites: InviteStore
+  let requestTokens: RequestTokenStore
   let chats: ChatStore
   let models: ModelCatalogue
   let runner: AgentRunner
@@ -73,6 +74,7 @@ public final class HostServices: Sendable {
     agents = AgentStore(databases.host)
     keys = AccessKeyStore(databases.host)
     invites = InviteStore(databases.host)
+    requestTokens = RequestTokenStore(databases.host)
     var runtimeSettings = ManagedRuntime.Settings()
     runtimeSettings.idleLimit = settings.modelIdleStop
     runtime = ManagedRuntime(
