@@ -1,4 +1,5 @@
 public import Identity
+public import Pairing
 
 /// What can go wrong between this machine and a peer, each with what a person can do about it. No case carries a secret.
 public enum ConnectorError: Error, Hashable, Sendable {
@@ -43,6 +44,21 @@ public enum ConnectorError: Error, Hashable, Sendable {
   case noSuchAgent(Address)
   /// Too many handshakes in a short time.
   case tooManyHandshakes
+
+  // An invite.
+
+  /// The host says that it made no such invite.
+  case inviteUnknown
+  /// The host says that the invite was redeemed before.
+  case inviteUsed
+  /// The host says that the invite was taken back.
+  case inviteRevoked
+  /// The host says that the invite has ended.
+  case inviteExpired
+  /// The invite was sent, and no answer came.
+  case inviteUnanswered(url: String)
+  /// An answer came that the agent of the invite did not give.
+  case untrustedAnswer(PairingError)
 
   // A call.
 
@@ -105,6 +121,14 @@ extension ConnectorError: CustomStringConvertible {
     case .noSuchAgent(let address):
       "The peer has no agent \(address), or no secure channel; ask its owner for the agent's present address."
     case .tooManyHandshakes: "The peer was asked for too many handshakes; wait a minute, then try again."
+    case .inviteUnknown: "The host says that it made no such invite; ask its owner for a new one."
+    case .inviteUsed:
+      "The invite was redeemed before. If it was not you, tell its owner at once, who can revoke it and its key."
+    case .inviteRevoked: "The invite was taken back by its owner; ask for a new one."
+    case .inviteExpired: "The invite has expired; ask its owner for a new one."
+    case .inviteUnanswered(let url):
+      "\(url) did not answer; the invite may be used up. Try it once more, and else ask its owner for a new one."
+    case .untrustedAnswer(let error): error.description
     case .lost:
       "The connection broke after the call was sent; it may have run. Look before you ask again."
     case .silent(let seconds):

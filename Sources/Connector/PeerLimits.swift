@@ -10,6 +10,8 @@ struct PeerLimits: Sendable {
   var refusalBytes = 16 * 1024
   /// For a whole handshake, the connection included.
   var handshake: Duration = .seconds(20)
+  /// For bringing an invite, the connection included.
+  var redemption: Duration = .seconds(30)
   /// Until an answer begins: the peer may have to load a model first, or make the whole answer.
   var answer: Duration = .seconds(600)
   /// Between two pieces of an answer.

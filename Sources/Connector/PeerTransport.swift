@@ -8,15 +8,12 @@ import SecureChannel
 struct PeerTransport: Sendable {
   let peer: Peer
   let limits: PeerLimits
-  private let client: HTTPClient
-  /// One for all exchanges, so that they can share connections.
-  private let loop: any EventLoop
+  private let plain: PlainPost
 
   init(peer: Peer, client: HTTPClient, limits: PeerLimits) {
     self.peer = peer
-    self.client = client
     self.limits = limits
-    loop = client.eventLoopGroup.any()
+    plain = PlainPost(client: client)
   }
 
   // MARK: The handshake
@@ -110,16 +107,7 @@ struct PeerTransport: Sendable {
 
   /// Sends a request, once, and waits for the head of the answer.
   private func post(_ path: String, _ body: [UInt8], accept: String) async throws -> PeerResponse {
-    let headers: HTTPHeaders = [
-      "Content-Type": "application/json", "Accept": accept, "User-Agent": "osaurus-host",
-    ]
-    let request = try HTTPClient.Request(
-      url: peer.base + path, method: .POST, headers: headers, body: .byteBuffer(ByteBuffer(bytes: body)))
-    let exchange = Exchange.start(request, with: client, on: loop)
-    let response = PeerResponse(try await exchange.head(), of: exchange)
-    // A client that follows redirects has done so by now; what came from there is not read.
-    if exchange.wasRedirected { throw ConnectorError.redirected(url: peer.base) }
-    return response
+    try await plain.send(peer.base, path, body, accept: accept)
   }
 
   /// An error of the client library in this target's words. What is not known to have failed before the call was

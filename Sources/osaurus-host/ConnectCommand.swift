@@ -13,7 +13,7 @@ struct ConnectCommand: AsyncParsableCommand {
     commandName: "connect",
     abstract: "Talk with agents on other hosts, through the secure channel alone.",
     discussion: "Example: osaurus-host connect run home \"Good morning\"",
-    subcommands: [Add.self, List.self, Run.self, Chat.self, Forget.self])
+    subcommands: [Redeem.self, Add.self, List.self, Run.self, Chat.self, Forget.self])
 
   struct Add: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -93,7 +93,8 @@ struct ConnectCommand: AsyncParsableCommand {
       if output.json { return Terminal.say(try JSONText.encode(peers.map(PeerRow.init))) }
       guard !peers.isEmpty else {
         return Terminal.say(
-          "No hosts yet. Add one with: osaurus-host connect add NAME --url URL --address 0x…")
+          "No hosts yet. Add one with: osaurus-host connect redeem, or connect add NAME --url URL --address 0x…"
+        )
       }
       var table = Table("NAME", "URL", "AGENT", "LAST HANDSHAKE")
       for peer in peers {
@@ -160,7 +161,7 @@ struct ConnectCommand: AsyncParsableCommand {
 }
 
 /// A client for one peer, for as long as a command takes.
-private enum PeerConnection {
+enum PeerConnection {
   static func with<R: Sendable>(
     _ peer: Peer, key: PeerKey, _ book: PeerBook, _ body: (PeerClient) async throws -> R
   ) async throws -> R {
@@ -192,7 +193,7 @@ private struct RemoteAgent: ConversationPartner {
   }
 }
 
-private struct PeerRow: Encodable {
+struct PeerRow: Encodable {
   struct Handshake: Encodable {
     let signer: String
     let at: Date

@@ -17,6 +17,7 @@ enum FailureTranslation {
     case let error as KeyringError: CommandFailure(.failed, "keyring", error.description)
     case let error as StorageError: storage(error)
     case let error as IdentityError: CommandFailure(.failed, "identity", error.description)
+    case let error as InviteRefusal: CommandFailure(.failed, "invite", error.description)
     case let error as InferenceError: CommandFailure(.failed, "model", error.description)
     case let error as ConnectorError: connector(error)
     case let error as CocoaError where error.isFileError:
@@ -47,6 +48,9 @@ enum FailureTranslation {
   private static func connector(_ error: ConnectorError) -> CommandFailure {
     let (status, code): (ExitStatus, String) =
       switch error {
+      case .inviteUnknown, .inviteUsed, .inviteRevoked, .inviteExpired: (.notPermitted, "invite_refused")
+      case .inviteUnanswered: (.failed, "invite_unanswered")
+      case .untrustedAnswer: (.failed, "untrusted_answer")
       case .noSuchPeer: (.notFound, "peer_not_found")
       case .streamTruncated: (.failed, "stream_truncated")
       case .refused(let status, let code, _):

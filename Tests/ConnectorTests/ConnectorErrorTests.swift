@@ -1,4 +1,5 @@
 import Identity
+import Pairing
 import SecureChannel
 import Testing
 
@@ -15,7 +16,9 @@ struct ConnectorErrorTests {
       .noKey(peer: "a"), .bookFull, .unreachable(url: "http://a"), .handshakeTimedOut(url: "http://a"),
       .redirected(url: "http://a"), .wrongSigner(pinned: address, actual: nil),
       .wrongSigner(pinned: address, actual: address), .badHandshake, .clockMismatch, .noSuchAgent(address),
-      .tooManyHandshakes, .lost, .silent(seconds: 120), .replayed, .upgradeRequired, .busy,
+      .tooManyHandshakes, .inviteUnknown, .inviteUsed, .inviteRevoked, .inviteExpired,
+      .inviteUnanswered(url: "http://a"), .untrustedAnswer(.unsealedKey), .lost, .silent(seconds: 120),
+      .replayed, .upgradeRequired, .busy,
       .rejected(status: 400, code: nil, message: ""), .rejected(status: 400, code: "a", message: "Why"),
       .refused(status: 401, code: nil, message: "a"),
       .refused(status: 403, code: "agent_scope_denied", message: "a"),

@@ -66,6 +66,7 @@ struct CommandTreeTests {
         ("agent delete Bob --yes", 4, nil), ("agent rotate Bob --yes --json", 4, "agent_not_found"),
         ("key create --agent Bob --json", 4, "agent_not_found"),
         ("key revoke nothing --json", 4, "key_not_found"),
+        ("invite revoke nothing --json", 4, "invite_not_found"),
         ("model install gpt-9 --json", 4, "not_found"), ("connect run nobody hi", 4, nil),
         ("connect forget nobody", 4, nil), ("status --json", 5, "service_not_running"), ("status", 5, nil),
         ("run Ada hi", 5, nil), ("chat Ada", 5, nil), ("agent show --json", 2, "wrong_usage"),
@@ -88,7 +89,9 @@ struct CommandTreeTests {
   @Test("where no host was made, every command says how to make one")
   func nothingMade() async throws {
     try await Program.run(isMade: false) { program in
-      for command in ["agent list", "key list", "agent create Ada", "key create", "model list"] {
+      for command in [
+        "agent list", "key list", "invite list", "agent create Ada", "key create", "model list",
+      ] {
         let outcome = try await program.run(command.split(separator: " ").map(String.init) + ["--json"])
         #expect(outcome.status == 1, "\(command)")
         #expect(outcome.code == "not_initialised")

@@ -51,14 +51,16 @@ struct ControlInviteRoutes: RouteGroup {
         throw ControlFailure.invalid(InviteLifetime.rule)
       }
       let label = try order.label.map { try AccessKeyLabel($0).text }
-      let (url, note) = try place.url(order.url)
+      let (url, noteOnPlace) = try place.url(order.url)
+      let note =
+        agent.isExposed
+        ? noteOnPlace
+        : "Other machines cannot reach \(agent.name), which is not exposed; they cannot use this invite either."
       let now = Date()
       do {
-        let details = try InviteDetails(
-          name: agent.name, description: Self.short(agent.description), url: url)
-        let invite = Invite.make(
-          by: try master.agentKey(index), details, expiresAt: Int64(now.timeIntervalSince1970) + seconds,
-          random: RandomBytes.make(InviteNonce.randomCount))
+        let invite = try Self.invite(
+          to: agent, by: try master.agentKey(index), url: url,
+          expiresAt: Int64(now.timeIntervalSince1970) + seconds)
         let record = try await invites.add(invite, label: label, now: now)
         return try .json(ControlInvite(record, link: invite.link, note: note), status: .created)
       } catch let refusal as InviteRefusal {
@@ -107,14 +109,23 @@ struct ControlInviteRoutes: RouteGroup {
     ).link
   }
 
-  /// A description as an invite carries it: at most 200 bytes, cut between characters; nil for none.
-  private static func short(_ description: String) -> String? {
-    var text = ""
-    for character in description {
-      guard text.utf8.count + character.utf8.count <= 200 else { break }
-      text.append(character)
+  /// The longest link whose QR code a terminal of 80 columns has room for: what version 15 holds at the lowest level of
+  /// correction.
+  private static let shortLink = 520
+
+  /// An invite with the agent's description, or without it where that makes the link too long.
+  private static func invite(
+    to agent: AgentRecord, by key: SigningKey, url: String, expiresAt: Int64
+  ) throws(InviteRefusal) -> Invite {
+    func make(_ description: String?) throws(InviteRefusal) -> Invite {
+      Invite.make(
+        by: key, try InviteDetails(name: agent.name, description: description, url: url),
+        expiresAt: expiresAt, random: RandomBytes.make(InviteNonce.randomCount))
     }
-    return text.isEmpty ? nil : text
+    let plain = try make(nil)
+    guard !agent.description.isEmpty, agent.description.utf8.count < shortLink else { return plain }
+    let whole = try make(agent.description)
+    return whole.link.utf8.count <= shortLink ? whole : plain
   }
 }
 

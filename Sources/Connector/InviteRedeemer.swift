@@ -1,0 +1,105 @@
+public import AsyncHTTPClient
+import Foundation
+public import Identity
+import NIOCore
+import NIOPosix
+import Pairing
+import SecretMemory
+
+/// Turns an invite into the access key that it promises, and believes nobody but the agent that signed it.
+///
+/// The key has to come sealed for this request, by the agent of the invite, and has to be that agent's own. Who stands in
+/// between can keep it from coming, and nothing else. (spec/02, C6)
+public struct InviteRedeemer: Sendable {
+  private let post: PlainPost
+  private let limits: PeerLimits
+  private let now: @Sendable () -> Int64
+
+  /// - Parameter client: a client from `HTTPClient.forPeers()`, which stays the caller's to shut down.
+  public init(client: HTTPClient) {
+    self.init(client: client, limits: PeerLimits(), now: { Int64(Date().timeIntervalSince1970) })
+  }
+
+  init(client: HTTPClient, limits: PeerLimits, now: @escaping @Sendable () -> Int64) {
+    post = PlainPost(client: client)
+    self.limits = limits
+    self.now = now
+  }
+
+  /// Brings the invite to the peer that it is from.
+  ///
+  /// An answer that is lost on the way is asked for again, by the same request, of hosts that give it again.
+  /// - Throws: ``ConnectorError`` or `CancellationError`.
+  public func redeem(_ invite: VerifiedInvite, at peer: Peer) async throws -> PeerKey {
+    let receiver = ReceivingKey()
+    let body = RedemptionRequest(invite, for: receiver).encoded()
+    var attempts = invite.detailsAreSigned ? 3 : 1
+    while true {
+      attempts -= 1
+      do {
+        return try key(of: try await ask(body, of: peer), for: invite, receiver)
+      } catch let error as ConnectorError {
+        guard case .inviteUnanswered = error, attempts > 0 else { throw error }
+      }
+    }
+  }
+
+  private func key(
+    of answer: RedemptionAnswer, for invite: VerifiedInvite, _ receiver: ReceivingKey
+  ) throws(ConnectorError) -> PeerKey {
+    let key: SecretBytes
+    do throws(PairingError) {
+      key = try answer.key(for: invite, with: receiver, now: now())
+    } catch {
+      throw .untrustedAnswer(error)
+    }
+    return try PeerKey(key)
+  }
+
+  private func ask(_ body: [UInt8], of peer: Peer) async throws -> RedemptionAnswer {
+    let status: Int
+    let answer: [UInt8]
+    do {
+      (status, answer) = try await TimeLimit.run(limits.redemption) {
+        let response = try await post.send(peer.base, "/pair-invite", body, accept: "application/json")
+        return (
+          response.status,
+          try await response.collect(upTo: RedemptionAnswer.longest, silence: limits.redemption)
+        )
+      }
+    } catch {
+      if Task.isCancelled { throw CancellationError() }
+      switch error {
+      case is CancellationError, is ConnectorError: throw error
+      case is NIOTooManyBytesError: throw ConnectorError.untrustedAnswer(.malformedAnswer)
+      case is NIOConnectionError: throw ConnectorError.unreachable(url: peer.base)
+      case let error as IOError where [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH].contains(error.errnoCode):
+        throw ConnectorError.unreachable(url: peer.base)
+      case let error as HTTPClientError
+      where [.connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout].contains(error):
+        throw ConnectorError.unreachable(url: peer.base)
+      default: throw ConnectorError.inviteUnanswered(url: peer.base)
+      }
+    }
+    guard status == 200 else { throw Self.refusal(Refusal(status: status, body: answer), by: peer) }
+    do throws(PairingError) {
+      return try RedemptionAnswer(parsing: answer)
+    } catch {
+      throw ConnectorError.untrustedAnswer(error)
+    }
+  }
+
+  private static func refusal(_ refusal: Refusal, by peer: Peer) -> ConnectorError {
+    switch refusal.status {
+    case 300..<400: .redirected(url: peer.base)
+    case 401: .inviteUnknown
+    case 403: .inviteRevoked
+    case 404: .noSuchAgent(peer.address)
+    case 409: .inviteUsed
+    case 410: .inviteExpired
+    case 429: .tooManyHandshakes
+    case 502, 503, 504: .inviteUnanswered(url: peer.base)
+    default: .rejected(refusal)
+    }
+  }
+}
