@@ -69,10 +69,10 @@ extension ConnectCommand {
       let end = Date(timeIntervalSince1970: TimeInterval(invite.invite.expiresAt)).formatted(.iso8601)
       var lines = [
         "The invite is signed by \(invite.invite.agent.checksummed), until \(end).",
-        "  agent  \(Terminal.withoutControls(details.name))", "  host   \(url ?? details.url)",
+        "  agent  \(Self.oneLine(details.name))", "  host   \(url ?? details.url)",
       ]
       if let description = details.description {
-        lines.insert("  about  \(Terminal.withoutControls(description))", at: 2)
+        lines.insert("  about  \(Self.oneLine(description))", at: 2)
       }
       if !invite.detailsAreSigned {
         lines.append("Only the address is signed; name, host and description may be anybody's words.")
@@ -86,11 +86,15 @@ extension ConnectCommand {
       try Terminal.confirm("Use it here?", assumingYes: false)
     }
 
+    /// Somebody else's words in one line, so that they cannot be taken for lines of this program.
+    private static func oneLine(_ text: String) -> String {
+      Terminal.withoutControls(text).split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    }
+
     /// The agent's name as a name for its host, with a number where that is taken.
     private static func freeName(for agent: String, in book: PeerBook) throws -> String {
       let taken = Set(try book.list().map(\.name))
-      let plain = Terminal.withoutControls(agent).split(whereSeparator: { $0.isWhitespace || $0 == "/" })
-        .joined(separator: " ").prefix(60)
+      let plain = oneLine(agent.replacing("/", with: " ")).prefix(60)
       let base =
         (try? Peer(name: String(plain), url: "http://host", address: Self.anyAddress))?.name ?? "agent"
       return ([base] + (2...99).map { "\(base) \($0)" }).first { !taken.contains($0) } ?? base

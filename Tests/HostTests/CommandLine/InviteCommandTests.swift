@@ -1,4 +1,6 @@
 import Foundation
+import Identity
+import SecretMemory
 import Subprocess
 import SystemPackage
 import Testing
@@ -108,6 +110,25 @@ struct InviteCommandTests {
         #expect(outcome.errors.contains(word), "\(outcome)")
       }
       #expect(try peer.files().isEmpty)
+    }
+  }
+
+  @Test("details that are not signed are shown as such, in one line each, and are used only after a yes")
+  func unsignedDetails() async throws {
+    let agent = try MasterKey.generate().signingKey
+    let details = try InviteDetails(name: "Ada\n  host   https://good.example", url: "http://127.0.0.1:1")
+    let nonce = try #require(InviteNonce(Base64URL.string(RandomBytes.make(32))))
+    let link = Invite.make(by: agent, details, expiresAt: 4_000_000_000, nonce: nonce).link
+    try await Program.run(isMade: false) { peer in
+      let asked = try await peer("connect", "redeem", "--keystore", "file", input: link)
+      #expect(asked.status == 2)
+      #expect(asked.errors.contains("Only the address is signed") && asked.errors.contains("--yes"))
+      #expect(asked.errors.contains("  agent  Ada host https://good.example\n"))
+      let used = try await peer("connect", "redeem", "--keystore", "file", "--yes", "--json", input: link)
+      #expect(used.status == 1)
+      #expect((used.json["message"] as? String)?.contains("cannot be reached") == true)
+      let list = try await peer("connect", "list", "--json")
+      #expect(list.output.trimmingCharacters(in: .whitespacesAndNewlines).filter { !$0.isWhitespace } == "[]")
     }
   }
 
