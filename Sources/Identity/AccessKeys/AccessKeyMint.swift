@@ -7,7 +7,7 @@ import SecretMemory
 public final class MintedAccessKey: Sendable {
   public let claims: AccessKeyClaims
 
-  /// The first eight hexadecimal digits of the SHA-256 of the key's text: enough to tell keys apart, no help in
+  /// The first sixteen hexadecimal digits of the SHA-256 of the key's text: enough to tell keys apart, no help in
   /// making one.
   public let fingerprint: String
 
@@ -18,7 +18,7 @@ public final class MintedAccessKey: Sendable {
     fingerprint = token.withUnsafeBytes { bytes in
       var hash = SHA256()
       hash.update(bufferPointer: bytes)
-      return Hex.string(Array(hash.finalize()).prefix(4))
+      return Hex.string(Array(hash.finalize()).prefix(8))
     }
     self.token = token
   }

@@ -21,6 +21,8 @@ public struct AccessKeyValidator: Sendable {
     public var agents: Set<Address>
     /// Foreign issuers whose keys are taken for any audience.
     public var masterWhitelist: Set<Address>
+    /// Foreign issuers whose keys are taken for every agent, and not for the host itself.
+    public var everyAgentWhitelist: Set<Address>
     /// Foreign issuers whose keys are taken for one agent.
     public var agentWhitelists: [Address: Set<Address>]
     public var revokedKeys: Set<RevokedKey>
@@ -31,12 +33,14 @@ public struct AccessKeyValidator: Sendable {
 
     public init(
       master: Address, agents: Set<Address> = [], masterWhitelist: Set<Address> = [],
-      agentWhitelists: [Address: Set<Address>] = [:], revokedKeys: Set<RevokedKey> = [],
+      everyAgentWhitelist: Set<Address> = [], agentWhitelists: [Address: Set<Address>] = [:],
+      revokedKeys: Set<RevokedKey> = [],
       counterThresholds: [Address: UInt64] = [:], hasKeys: Bool = true
     ) {
       self.master = master
       self.agents = agents
       self.masterWhitelist = masterWhitelist
+      self.everyAgentWhitelist = everyAgentWhitelist
       self.agentWhitelists = agentWhitelists
       self.revokedKeys = revokedKeys
       self.counterThresholds = counterThresholds
@@ -117,13 +121,16 @@ extension AccessKeyValidator.Rules {
     return agents.contains(audience) ? .agent(audience) : nil
   }
 
-  /// An issuer is bound to an audience: an agent speaks for itself alone, and a foreign issuer for what it was
-  /// whitelisted for.
+  /// An issuer is bound to an audience: an agent of this host speaks for itself alone, whatever a whitelist says, and
+  /// a foreign issuer for what it was whitelisted for.
   fileprivate func mayIssue(_ issuer: Address, for scope: VerifiedAccessKey.Scope) -> Bool {
-    if issuer == master || masterWhitelist.contains(issuer) { return true }
+    if issuer == master { return true }
+    if agents.contains(issuer) { return scope == .agent(issuer) }
+    if masterWhitelist.contains(issuer) { return true }
     switch scope {
     case .master: return false
-    case .agent(let agent): return issuer == agent || agentWhitelists[agent]?.contains(issuer) == true
+    case .agent(let agent):
+      return everyAgentWhitelist.contains(issuer) || agentWhitelists[agent]?.contains(issuer) == true
     }
   }
 

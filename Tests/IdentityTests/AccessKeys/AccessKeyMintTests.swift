@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import SecretMemory
 import Testing
@@ -107,13 +108,17 @@ struct AccessKeyMintTests {
   @Test("keys of one issuer have different fingerprints")
   func fingerprints() throws {
     let alice = try MasterKey.alice().signingKey
-    let minted = (0..<8).map { counter in
+    let minted = (0..<64).map { counter in
       AccessKeyMint.mint(
         by: alice, label: nil, counter: UInt64(counter), expiry: .never, issuedAt: 0, nonce: UUID())
     }
-    #expect(Set(minted.map(\.fingerprint)).count == 8)
-    #expect(minted.allSatisfy { $0.fingerprint.utf8.count == 8 })
+    #expect(Set(minted.map(\.fingerprint)).count == 64)
+    // Also by the first digits, which are enough to name one.
+    #expect(Set(minted.map { $0.fingerprint.prefix(8) }).count == 64)
     let text = minted[0].withText { $0 }
+    // What `printf %s "$KEY" | sha256sum` begins with.
+    let digest = Hex.string(Array(SHA256.hash(data: Data(text.utf8))))
+    #expect(minted[0].fingerprint == digest.prefix(16))
     #expect(!"\(minted[0]) \(String(reflecting: minted[0]))".contains(text.suffix(20)))
   }
 

@@ -281,6 +281,38 @@ struct AccessKeyValidatorTests {
 
   // MARK: Revocation and time
 
+  @Test("an issuer whitelisted for every agent speaks for each of them, and not for the host")
+  func everyAgent() {
+    let rules = rules { $0.everyAgentWhitelist = [stranger.address] }
+    for agent in [first, second] {
+      guard case .valid(let key) = rules.validate(key(by: stranger, for: agent.address), now: now) else {
+        Issue.record("refused")
+        return
+      }
+      #expect(key.scope == .agent(agent.address))
+    }
+    #expect(
+      rules.validate(key(by: stranger, for: master.address), now: now) == .invalid(.issuerNotWhitelisted))
+    #expect(rules.validate(key(by: stranger), now: now) == .invalid(.audienceMismatch))
+  }
+
+  @Test("an agent speaks for itself alone, also where a whitelist names it")
+  func whitelistedAgent() {
+    let rules = rules {
+      $0.masterWhitelist = [first.address]
+      $0.everyAgentWhitelist = [first.address]
+      $0.agentWhitelists = [second.address: [first.address]]
+    }
+    for audience in [master.address, second.address] {
+      #expect(
+        rules.validate(key(by: first, for: audience), now: now) == .invalid(.issuerNotWhitelisted))
+    }
+    guard case .valid = rules.validate(key(by: first), now: now) else {
+      Issue.record("refused")
+      return
+    }
+  }
+
   @Test("a revoked key is refused, another of the same issuer is not")
   func revoked() {
     let rules = rules { $0.revokedKeys = [RevokedKey(issuer: first.address, nonce: "aa")] }
