@@ -6,7 +6,7 @@ public import Identity
 public struct AccessKeyRecord: Codable, Hashable, Identifiable, Sendable {
   public let id: UUID
   public let label: String
-  /// Eight hexadecimal digits that tell keys apart.
+  /// The first digits of the SHA-256 of the key, which tell keys apart.
   public let fingerprint: String
   public let nonce: String
   public let counter: Int64
@@ -16,10 +16,33 @@ public struct AccessKeyRecord: Codable, Hashable, Identifiable, Sendable {
   public let createdAt: Date
   public let expiresAt: Date?
   public internal(set) var revokedAt: Date?
+  /// When it last opened something, as far as that was written down.
+  public internal(set) var lastUsedAt: Date?
 }
 
 extension AccessKeyRecord: StoredRecord {
   public static let databaseTableName = "access_keys"
+}
+
+/// That an access key opened something.
+public struct AccessKeyUse: Hashable, Sendable {
+  public let issuer: Address
+  public let nonce: String
+  public let time: Date
+
+  public init(issuer: Address, nonce: String, time: Date) {
+    self.issuer = issuer
+    self.nonce = nonce
+    self.time = time
+  }
+}
+
+/// What revoking all keys of an issuer, or of this host, came to.
+public struct MassRevocation: Hashable, Sendable {
+  /// How many listed keys were good, or at least not revoked, until then.
+  public let keys: Int
+  /// The counter up to which every key is refused.
+  public let threshold: Int64
 }
 
 /// All that says who may come in, as it was at one moment. Of two, the one with the higher generation is the newer.
@@ -31,6 +54,9 @@ public struct AccessMoment: Sendable {
 
 /// The access keys that were made here, and what revokes them. A revocation outlives the record of its key.
 public struct AccessKeyStore: Sendable {
+  /// The fewest digits of a fingerprint that name a key.
+  public static let shortestReference = 6
+
   private let pool: DatabasePool
 
   /// - Parameter pool: a database with ``HostSchema``.
@@ -41,6 +67,25 @@ public struct AccessKeyStore: Sendable {
     try await pool.read {
       try AccessKeyRecord.order(Column("created_at").desc, Column("counter").desc).fetchAll($0)
     }
+  }
+
+  /// The key that a person means by its id, its fingerprint or the beginning of it, or its label. Of several with one
+  /// label, the one that is not revoked.
+  /// - Throws: ``StoresError/noSuchKey(_:)`` or ``StoresError/ambiguousKey(_:)``.
+  public func find(reference: String) async throws -> AccessKeyRecord {
+    let shown = String(reference.prefix(100))
+    let digits = reference.lowercased()
+    let isFingerprint = digits.utf8.count >= Self.shortestReference && digits.allSatisfy(\.isHexDigit)
+    let named = try await list().filter { key in
+      key.id == UUID(uuidString: reference) || key.label == reference
+        || isFingerprint && key.fingerprint.hasPrefix(digits)
+    }
+    if named.count == 1 { return named[0] }
+    let open = named.filter { $0.revokedAt == nil }
+    guard open.count == 1 else {
+      throw named.isEmpty ? StoresError.noSuchKey(shown) : StoresError.ambiguousKey(shown)
+    }
+    return open[0]
   }
 
   /// Makes a key under the next counter and keeps its record, all at once.
@@ -66,11 +111,29 @@ public struct AccessKeyStore: Sendable {
     let record = AccessKeyRecord(
       id: UUID(), label: label, fingerprint: minted.fingerprint, nonce: claims.nonce, counter: counter,
       issuer: claims.issuer, audience: claims.audience, expiry: expiry, createdAt: now.asStored,
-      expiresAt: claims.expiresAt.map { Date(timeIntervalSince1970: TimeInterval($0)) }, revokedAt: nil)
+      expiresAt: claims.expiresAt.map { Date(timeIntervalSince1970: TimeInterval($0)) }, revokedAt: nil,
+      lastUsedAt: nil)
     try record.insert(database)
     try RisingCounter.generation.next(database)
     return (record, minted)
   }
+
+  /// Writes down when keys were used, all at once. Keys that were not made here are passed over. Who may come in does
+  /// not depend on it.
+  public func record(_ uses: [AccessKeyUse]) async throws {
+    guard !uses.isEmpty else { return }
+    try await pool.write { database in
+      let update = try database.makeStatement(
+        sql: """
+          UPDATE access_keys SET last_used_at = max(ifnull(last_used_at, 0), ?) WHERE issuer = ? AND nonce = ?
+          """)
+      for use in uses {
+        try update.execute(arguments: [use.time.timeIntervalSince1970, use.issuer, use.nonce])
+      }
+    }
+  }
+
+  // MARK: Revoking
 
   /// Revokes one key. Revoking it again changes nothing.
   /// - Throws: ``StoresError/noSuchKey(_:)``.
@@ -88,52 +151,112 @@ public struct AccessKeyStore: Sendable {
       record.revokedAt = now.asStored
       try record.update(database)
     }
-    try insertRevocation(issuer: record.issuer, nonce: record.nonce, now: now, database)
+    try database.execute(
+      sql: "INSERT OR IGNORE INTO revoked_keys (issuer, nonce, revoked_at) VALUES (?, ?, ?)",
+      arguments: [record.issuer, record.nonce, now.timeIntervalSince1970])
     try RisingCounter.generation.next(database)
     return record
   }
 
-  /// Revokes every key that an issuer has signed up to now, also those that this host knows nothing of, and its invites.
-  public func revokeAll(issuer: Address, now: Date = Date()) async throws {
+  /// Revokes every key that an issuer has signed until now, also those that this host knows nothing of, and every
+  /// listed key for it, and takes its invites back.
+  public func revokeAll(issuer: Address, now: Date = Date()) async throws -> MassRevocation {
     try await pool.write { database in
-      try Self.revokeAll(of: issuer, now: now, database)
+      let threshold = try Self.thresholdOfNow(now, database)
+      let keys = try Self.revoke(upTo: threshold, by: issuer, now: now, database)
       try RisingCounter.generation.next(database)
+      return MassRevocation(keys: keys, threshold: threshold)
     }
   }
 
-  /// The same inside the caller's transaction: by counter, and key by key for those that are listed.
-  static func revokeAll(of issuer: Address, now: Date, _ database: Database) throws {
-    let counter = try RisingCounter.keyCounter.value(database)
+  /// Revokes every key that this host's master and its agents have signed until now, and takes every invite back, all
+  /// at once. What trusted issuers sign is theirs.
+  public func revokeEverything(master: Address, now: Date = Date()) async throws -> MassRevocation {
+    try await pool.write { database in
+      let threshold = try Self.thresholdOfNow(now, database)
+      let issuers = try Address.fetchSet(
+        database,
+        sql: """
+          SELECT address FROM agents WHERE address IS NOT NULL UNION SELECT issuer FROM access_keys
+          """)
+      var keys = 0
+      for issuer in issuers.union([master]) {
+        keys += try Self.revoke(upTo: threshold, by: issuer, now: now, database)
+      }
+      try RisingCounter.generation.next(database)
+      return MassRevocation(keys: keys, threshold: threshold)
+    }
+  }
+
+  /// Every key that was made until now, on this host or on another one with the same identity, has a counter up to this
+  /// one, and every later one has a higher one: counters count keys, and jump here to the time in Unix seconds.
+  private static func thresholdOfNow(_ now: Date, _ database: Database) throws -> Int64 {
+    try RisingCounter.keyCounter.raise(to: Int64(now.timeIntervalSince1970), database)
+  }
+
+  /// Starts the counters of this host's identity, unless the database knows it already. A new identity has made no key
+  /// yet. Any other was somewhere before, and which of the keys that it made there were revoked is known only there: all
+  /// of them are refused.
+  public func begin(master: Address, isNew: Bool = false, now: Date = Date()) async throws {
+    let isKnown = try await pool.read { try Self.threshold(of: master, $0) != nil }
+    if isKnown { return }
+    try await pool.write { database in
+      if !isNew { _ = try Self.thresholdOfNow(now, database) }
+      if try Self.begin(master, database) { try RisingCounter.generation.next(database) }
+    }
+  }
+
+  private static func threshold(of issuer: Address, _ database: Database) throws -> Int64? {
+    try Int64.fetchOne(
+      database, sql: "SELECT threshold FROM counter_thresholds WHERE issuer = ?", arguments: [issuer])
+  }
+
+  /// A threshold above every counter: nothing that the issuer signed or will sign is taken.
+  private static let everything = Int64.max
+
+  /// Revokes all that an address that goes for good has signed, ever signs, and was signed for, inside the caller's
+  /// transaction.
+  static func retire(_ address: Address, now: Date, _ database: Database) throws {
+    _ = try revoke(upTo: everything, by: address, now: now, database)
+  }
+
+  /// Starts an address that is new here, inside the caller's transaction: keys of it with the counters of before were
+  /// not made by this host.
+  /// - Returns: Whether it is new.
+  static func begin(_ address: Address, _ database: Database) throws -> Bool {
+    try database.execute(
+      sql: "INSERT OR IGNORE INTO counter_thresholds (issuer, threshold) VALUES (?, ?)",
+      arguments: [address, try RisingCounter.keyCounter.value(database)])
+    return database.changesCount == 1
+  }
+
+  /// By counter, and key by key for those that are listed.
+  private static func revoke(
+    upTo threshold: Int64, by issuer: Address, now: Date, _ database: Database
+  ) throws -> Int {
     try database.execute(
       sql: """
-        INSERT INTO counter_thresholds (issuer, threshold) VALUES (:issuer, :counter)
-          ON CONFLICT (issuer) DO UPDATE SET threshold = max(threshold, excluded.threshold);
-        INSERT OR IGNORE INTO revoked_keys (issuer, nonce, revoked_at)
-          SELECT issuer, nonce, :now FROM access_keys WHERE issuer = :issuer OR audience = :issuer;
-        UPDATE access_keys SET revoked_at = :now
-          WHERE (issuer = :issuer OR audience = :issuer) AND revoked_at IS NULL;
+        INSERT INTO counter_thresholds (issuer, threshold) VALUES (:issuer, :threshold)
+          ON CONFLICT (issuer) DO UPDATE SET threshold = max(threshold, excluded.threshold)
         """,
-      arguments: ["issuer": issuer, "counter": counter, "now": now.timeIntervalSince1970])
+      arguments: ["issuer": issuer, "threshold": threshold])
     try InviteStore.revokeAll(of: issuer, now: now, database)
-  }
-
-  private static func insertRevocation(
-    issuer: Address, nonce: String, now: Date, _ database: Database
-  ) throws {
     try database.execute(
-      sql: "INSERT OR IGNORE INTO revoked_keys (issuer, nonce, revoked_at) VALUES (?, ?, ?)",
-      arguments: [issuer, nonce, now.timeIntervalSince1970])
+      sql: """
+        INSERT OR IGNORE INTO revoked_keys (issuer, nonce, revoked_at)
+          SELECT issuer, nonce, :now FROM access_keys WHERE issuer = :issuer OR audience = :issuer
+        """,
+      arguments: ["issuer": issuer, "now": now.timeIntervalSince1970])
+    try database.execute(
+      sql: """
+        UPDATE access_keys SET revoked_at = :now
+          WHERE (issuer = :issuer OR audience = :issuer) AND revoked_at IS NULL
+        """,
+      arguments: ["issuer": issuer, "now": now.timeIntervalSince1970])
+    return database.changesCount
   }
 
-  /// Takes a foreign issuer's keys for one agent or, without one, for any audience.
-  public func allow(issuer: Address, for agent: Address? = nil) async throws {
-    try await pool.write { database in
-      try database.execute(
-        sql: "INSERT OR IGNORE INTO whitelist (agent, issuer) VALUES (?, ?)",
-        arguments: [agent?.checksummed ?? "", issuer])
-      try RisingCounter.generation.next(database)
-    }
-  }
+  // MARK: Who may come in
 
   /// A number that changes whenever the answer to "may this key in?" may have changed, also by another process.
   public func generation() async throws -> Int64 {
@@ -155,24 +278,27 @@ public struct AccessKeyStore: Sendable {
   }
 
   private static func rules(master: Address, _ database: Database) throws -> AccessKeyValidator.Rules {
-    var rules = AccessKeyValidator.Rules(master: master, hasKeys: false)
+    var rules = AccessKeyValidator.Rules(master: master)
     rules.agents = try Address.fetchSet(
       database, sql: "SELECT address FROM agents WHERE address IS NOT NULL")
-    rules.hasKeys = try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM access_keys)") ?? false
     for row in try Row.fetchAll(database, sql: "SELECT issuer, nonce FROM revoked_keys") {
       rules.revokedKeys.insert(RevokedKey(issuer: row["issuer"], nonce: row["nonce"]))
     }
     for row in try Row.fetchAll(database, sql: "SELECT issuer, threshold FROM counter_thresholds") {
-      rules.counterThresholds[row["issuer"]] = UInt64(row["threshold"] as Int64)
+      let threshold: Int64 = row["threshold"]
+      rules.counterThresholds[row["issuer"]] = threshold == everything ? .max : UInt64(threshold)
     }
-    for row in try Row.fetchAll(database, sql: "SELECT agent, issuer FROM whitelist") {
-      // An empty agent stands for every audience, and is no address that a row could be asked for.
-      if row["agent"] == "" {
-        rules.masterWhitelist.insert(row["issuer"])
-      } else {
-        rules.agentWhitelists[row["agent"], default: []].insert(row["issuer"])
+    var trusted = 0
+    for entry in try TrustedIssuerStore.list(database) {
+      trusted += 1
+      switch entry.scope {
+      case .wholeHost: rules.masterWhitelist.insert(entry.issuer)
+      case .everyAgent: rules.everyAgentWhitelist.insert(entry.issuer)
+      case .agent(let agent): rules.agentWhitelists[agent, default: []].insert(entry.issuer)
       }
     }
+    // A key whose record was lost is a key, and so is one that a trusted issuer makes.
+    rules.hasKeys = try RisingCounter.keyCounter.value(database) > 0 || trusted > 0
     return rules
   }
 }

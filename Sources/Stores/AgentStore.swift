@@ -10,9 +10,9 @@ public struct AgentRecord: Codable, Hashable, Identifiable, Sendable {
   public var systemPrompt: String
   /// The model it uses; the host's default without one.
   public var model: String?
-  /// The number of its key below the master.
+  /// The number of its key below the master; nil for an agent whose address was revoked.
   public internal(set) var keyIndex: AgentIndex?
-  /// The address of that key.
+  /// The address of that key. Without one, the agent is there for the owner and this machine alone.
   public internal(set) var address: Address?
   /// Whether other machines may find and reach it. For them an agent that is not exposed does not exist, whatever
   /// key they hold; this machine and the owner reach every agent.
@@ -23,6 +23,9 @@ public struct AgentRecord: Codable, Hashable, Identifiable, Sendable {
 
 extension AgentRecord: StoredRecord {
   public static let databaseTableName = "agents"
+
+  /// Whether other machines may know of it at all.
+  public var isReachableFromElsewhere: Bool { isExposed && address != nil }
 }
 
 /// The agents of a host. An index is never given twice, not even after its agent is gone: an old key must not open a
@@ -79,11 +82,10 @@ public struct AgentStore: Sendable {
     let name = try Self.checked(name)
     return try await pool.write { database in
       try Self.refuse(taken: name, except: nil, database)
-      let index = try Self.nextIndex(database)
+      let (index, address) = try Self.nextAddress(derive, database)
       let record = AgentRecord(
         id: UUID(), name: name, description: description.asStored, systemPrompt: systemPrompt.asStored,
-        model: model,
-        keyIndex: index, address: try derive(index), isExposed: isExposed, createdAt: now.asStored,
+        model: model, keyIndex: index, address: address, isExposed: isExposed, createdAt: now.asStored,
         updatedAt: now.asStored)
       try record.insert(database)
       try RisingCounter.generation.next(database)
@@ -113,44 +115,75 @@ public struct AgentStore: Sendable {
     }
   }
 
-  /// Gives an agent a fresh index and address, and revokes every key of the old one, all at once.
+  /// Gives an agent a fresh index and address, and retires the old one, if it has one, all at once.
   /// - Throws: ``StoresError/noSuchAgent(_:)``, or what `derive` throws.
   public func rotate(
     _ id: UUID, now: Date = Date(), derive: @escaping @Sendable (AgentIndex) throws -> Address
+  ) async throws -> AgentRecord {
+    try await change(id, now: now) { record, database in
+      try Self.retireAddress(of: record, now: now, database)
+      (record.keyIndex, record.address) = try Self.nextAddress(derive, database)
+      record.updatedAt = now.asStored
+      try record.update(database)
+    }
+  }
+
+  /// Takes an agent's address away for good and revokes every key of it, all at once. The agent and what was said
+  /// with it stay, and ``rotate(_:now:derive:)`` gives it a fresh address.
+  /// - Throws: ``StoresError/noSuchAgent(_:)``.
+  public func revokeAddress(_ id: UUID, now: Date = Date()) async throws -> AgentRecord {
+    try await change(id, now: now) { record, database in
+      guard record.address != nil || record.keyIndex != nil else { return }
+      try Self.retireAddress(of: record, now: now, database)
+      (record.keyIndex, record.address) = (nil, nil)
+      record.updatedAt = now.asStored
+      try record.update(database)
+    }
+  }
+
+  /// Removes an agent and revokes every key of its address, all at once.
+  /// - Returns: The agent as it was.
+  /// - Throws: ``StoresError/noSuchAgent(_:)``.
+  @discardableResult
+  public func delete(_ id: UUID, now: Date = Date()) async throws -> AgentRecord {
+    try await change(id, now: now) { record, database in
+      try Self.retireAddress(of: record, now: now, database)
+      try record.delete(database)
+    }
+  }
+
+  /// One transaction about one agent, after which who may come in is looked at again.
+  private func change(
+    _ id: UUID, now: Date, _ body: @escaping @Sendable (inout AgentRecord, Database) throws -> Void
   ) async throws -> AgentRecord {
     try await pool.write { database in
       guard var record = try Self.find("id", id.uuidString, database) else {
         throw StoresError.noSuchAgent(id.uuidString)
       }
-      if let address = record.address { try AccessKeyStore.revokeAll(of: address, now: now, database) }
-      let index = try Self.nextIndex(database)
-      record.keyIndex = index
-      record.address = try derive(index)
-      record.updatedAt = now.asStored
-      try record.update(database)
+      try body(&record, database)
       try RisingCounter.generation.next(database)
       return record
     }
   }
 
-  /// Removes an agent and revokes every key of its address, all at once.
-  /// - Throws: ``StoresError/noSuchAgent(_:)``.
-  public func delete(_ id: UUID, now: Date = Date()) async throws {
-    try await pool.write { database in
-      guard let record = try Self.find("id", id.uuidString, database) else {
-        throw StoresError.noSuchAgent(id.uuidString)
-      }
-      if let address = record.address { try AccessKeyStore.revokeAll(of: address, now: now, database) }
-      try record.delete(database)
-      try RisingCounter.generation.next(database)
-    }
+  private static func retireAddress(of record: AgentRecord, now: Date, _ database: Database) throws {
+    guard let address = record.address else { return }
+    try AccessKeyStore.retire(address, now: now, database)
+    try TrustedIssuerStore.forget(agent: address, database)
   }
 
-  private static func nextIndex(_ database: Database) throws -> AgentIndex {
-    guard let index = UInt32(exactly: try RisingCounter.agentIndex.next(database)) else {
-      throw StoresError.indicesExhausted
+  /// The next index whose address no agent ever had, and that address.
+  private static func nextAddress(
+    _ derive: (AgentIndex) throws -> Address, _ database: Database
+  ) throws -> (AgentIndex, Address) {
+    while true {
+      guard let number = UInt32(exactly: try RisingCounter.agentIndex.next(database)) else {
+        throw StoresError.indicesExhausted
+      }
+      let index = AgentIndex(rawValue: number)
+      let address = try derive(index)
+      if try AccessKeyStore.begin(address, database) { return (index, address) }
     }
-    return AgentIndex(rawValue: index)
   }
 
   private static let breaksLines: Set<Unicode.GeneralCategory> = [
@@ -161,7 +194,9 @@ public struct AgentStore: Sendable {
     let trimmed = name.trimmingCharacters(in: .whitespaces)
     // A character may have any number of marks, so the bytes are counted, too.
     guard !trimmed.isEmpty, trimmed.count <= longestName, trimmed.utf8.count <= 4 * longestName,
-      !trimmed.unicodeScalars.contains(where: { breaksLines.contains($0.properties.generalCategory) })
+      !trimmed.unicodeScalars.contains(where: { breaksLines.contains($0.properties.generalCategory) }),
+      // An agent is found by id and address first, so such a name would stand for another one.
+      UUID(uuidString: trimmed) == nil, Address(ignoringChecksum: trimmed) == nil
     else { throw StoresError.badName }
     return trimmed
   }

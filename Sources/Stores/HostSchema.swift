@@ -63,6 +63,32 @@ public enum HostSchema {
           INSERT INTO counters (name, value) VALUES ('agent_index', -1), ('key_counter', 0), ('generation', 0);
           """)
     }
+    migrator.registerMigration("2 trusted issuers and the use of access keys") { database in
+      try database.execute(
+        sql: """
+          ALTER TABLE access_keys ADD COLUMN last_used_at REAL;
+
+          -- In the whitelist, the agent * stands for every agent, and not for the host itself.
+          ALTER TABLE whitelist ADD COLUMN label TEXT NOT NULL DEFAULT '';
+          ALTER TABLE whitelist ADD COLUMN added_at REAL;
+
+          -- Whoever has no threshold signed somewhere else before: see AccessKeyStore.begin.
+          INSERT OR IGNORE INTO counter_thresholds (issuer, threshold)
+            SELECT address, 0 FROM agents WHERE address IS NOT NULL UNION SELECT issuer, 0 FROM access_keys;
+
+          -- What was revoked stays revoked, and what was used is not used again, whatever the code above says.
+          CREATE TRIGGER counters_rise BEFORE UPDATE ON counters WHEN NEW.value < OLD.value
+            BEGIN SELECT RAISE(ABORT, 'a counter only rises'); END;
+          CREATE TRIGGER counters_stay BEFORE DELETE ON counters
+            BEGIN SELECT RAISE(ABORT, 'a counter stays'); END;
+          CREATE TRIGGER thresholds_rise BEFORE UPDATE ON counter_thresholds WHEN NEW.threshold < OLD.threshold
+            BEGIN SELECT RAISE(ABORT, 'a threshold only rises'); END;
+          CREATE TRIGGER thresholds_stay BEFORE DELETE ON counter_thresholds
+            BEGIN SELECT RAISE(ABORT, 'a threshold stays'); END;
+          CREATE TRIGGER revocations_stay BEFORE DELETE ON revoked_keys
+            BEGIN SELECT RAISE(ABORT, 'a revocation stays'); END;
+          """)
+    }
     migrator.registerMigration("3 invites") { database in
       try database.execute(
         sql: """
@@ -101,26 +127,5 @@ public enum HostSchema {
           """)
     }
     return migrator
-  }
-}
-
-/// A number in the database that only rises.
-enum RisingCounter: String {
-  case agentIndex = "agent_index"
-  case keyCounter = "key_counter"
-  /// Counts the changes on which the answer to "may this key in?" depends.
-  case generation
-
-  /// Takes the next number, inside the caller's transaction.
-  @discardableResult
-  func next(_ database: Database) throws -> Int64 {
-    try Int64.fetchOne(
-      database, sql: "UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value",
-      arguments: [rawValue])
-      ?? 0
-  }
-
-  func value(_ database: Database) throws -> Int64 {
-    try Int64.fetchOne(database, sql: "SELECT value FROM counters WHERE name = ?", arguments: [rawValue]) ?? 0
   }
 }

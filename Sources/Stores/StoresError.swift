@@ -4,7 +4,7 @@ public import Identity
 public enum StoresError: Error, Hashable, Sendable {
   /// No agent answers to that name, id or address.
   case noSuchAgent(String)
-  /// No access key has that id.
+  /// No access key has that id, fingerprint or label.
   case noSuchKey(String)
   /// No invite has that id.
   case noSuchInvite(String)
@@ -18,14 +18,24 @@ public enum StoresError: Error, Hashable, Sendable {
   case revokedInvite
   /// The invite that was brought has ended.
   case expiredInvite
+  /// Several access keys have that fingerprint or label.
+  case ambiguousKey(String)
+  /// The agent of that name has no address, so there are no keys for it.
+  case noAddress(String)
+  /// The address is or was one of this host's own.
+  case ownAddress(Address)
+  /// The issuer is not trusted, or not for that.
+  case notTrusted(Address)
   /// No session has that id, or it is with another agent, or somebody else opened it.
   case noSuchSession
   /// An agent of that name is there already.
   case nameTaken(String)
-  /// A name is empty, longer than 64 characters, or holds control characters.
+  /// A name is empty, longer than 64 characters, holds control characters, or reads as an address or an id.
   case badName
   /// Every index was used.
   case indicesExhausted
+  /// A number that must never start anew is gone from the database.
+  case counterMissing
   /// The key could not be derived.
   case identity(IdentityError)
 }
@@ -42,10 +52,19 @@ extension StoresError: CustomStringConvertible {
     case .usedInvite: "This invite was redeemed before."
     case .revokedInvite: "This invite was taken back."
     case .expiredInvite: "This invite has expired."
+    case .ambiguousKey(let reference):
+      "Several access keys answer to '\(reference)'; name one by its id, from 'osaurus-host key list --json'."
+    case .noAddress(let name):
+      "\(name) has no address, so no key opens it; give it one with 'osaurus-host agent rotate'."
+    case .ownAddress(let address):
+      "\(address) belongs to this host, whose own keys need no trust and speak for nobody else."
+    case .notTrusted(let address): "\(address) is not trusted for that; see 'osaurus-host key trusted'."
     case .noSuchSession: "There is no such conversation with this agent."
     case .nameTaken(let name): "There is an agent called '\(name)' already; choose another name."
-    case .badName: "An agent's name has 1 to 64 characters on one line."
+    case .badName: "An agent's name has 1 to 64 characters on one line, and is no address and no id."
     case .indicesExhausted: "This identity has no agent index left."
+    case .counterMissing:
+      "The host's database is damaged: a counter is gone. Bring a backup back before agents or keys are made."
     case .identity(let error): error.description
     }
   }

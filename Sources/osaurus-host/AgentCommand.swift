@@ -7,7 +7,9 @@ struct AgentCommand: AsyncParsableCommand {
     commandName: "agent",
     abstract: "Make, look at and change agents.",
     discussion: "Example: osaurus-host agent create Ada --model smollm2-135m",
-    subcommands: [Create.self, List.self, Show.self, Set.self, Rotate.self, Delete.self])
+    subcommands: [
+      Create.self, List.self, Show.self, Set.self, Rotate.self, Revoke.self, Delete.self,
+    ])
 
   struct Create: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -27,14 +29,22 @@ struct AgentCommand: AsyncParsableCommand {
         Terminal.say("\(agent.name) lives here now.")
         Terminal.say("  address  \(agent.address ?? "none")")
         Terminal.say("  id       \(agent.id)")
-        Terminal.say(Terminal.dim("Let a device in with: osaurus-host key create --agent \(agent.name)"))
+        Terminal.say(
+          Terminal.dim(
+            "Let a device in with: osaurus-host key create --agent \(ShellWord.quoted(agent.name))"))
       }
     }
   }
 
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "List the agents.", discussion: "Example: osaurus-host agent list --json")
+      abstract: "List the agents.",
+      discussion: """
+        Example: osaurus-host agent list --json
+
+        REACH says who may know of an agent: everybody with a key for it (exposed), this machine alone (hidden), or \
+        nobody by an address, because it has none (local).
+        """)
 
     @OptionGroup var output: OutputOptions
 
@@ -46,9 +56,10 @@ struct AgentCommand: AsyncParsableCommand {
         guard !agents.isEmpty else {
           return Terminal.say("No agents yet. Make one with: osaurus-host agent create NAME")
         }
-        var table = Table("NAME", "ADDRESS", "MODEL", "ID")
+        var table = Table("NAME", "ADDRESS", "REACH", "KEYS", "MODEL")
         for agent in agents {
-          table.add(agent.name, agent.address ?? "none", agent.model ?? "default", agent.id)
+          table.add(
+            agent.name, agent.address ?? "none", agent.reach, "\(agent.activeKeys)", agent.model ?? "default")
         }
         table.show()
       }
@@ -64,35 +75,50 @@ struct AgentCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await Owner.withConnection { owner in
-        let answer = try await owner.send("GET", "/control/agents/\(Owner.pathSegment(agent))")
+        let answer = try await owner.send("GET", AgentRow.path(agent))
         if output.json { return try answer.show() }
         let found = try answer.decoded(AgentRow.self)
-        Terminal.say(Terminal.bold(found.name))
-        Terminal.say("  address      \(found.address ?? "none")")
-        Terminal.say("  id           \(found.id)")
-        Terminal.say("  index        \(found.index.map(String.init) ?? "none")")
-        Terminal.say("  model        \(found.model ?? "default")")
-        Terminal.say("  description  \(found.description ?? "")")
-        Terminal.say("  prompt       \(found.systemPrompt ?? "")")
+        var facts = Facts(title: found.name)
+        facts.add("address", found.address ?? "none; give it one: osaurus-host agent rotate")
+        facts.add("id", found.id)
+        facts.add("index", found.index.map(String.init) ?? "none")
+        facts.add("reach", found.reach)
+        facts.add("model", found.model ?? "default")
+        facts.add("keys", found.activeKeys == 0 ? "none of its own" : "\(found.activeKeys) active")
+        for issuer in found.trustedIssuers { facts.add("trusts", issuer) }
+        facts.add("made", found.createdAt)
+        facts.add("changed", found.updatedAt)
+        facts.add("description", found.description)
+        facts.add("prompt", found.systemPrompt)
+        facts.show()
       }
     }
   }
 
   struct Set: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Change an agent's name, model, description or prompt.",
-      discussion: "Example: osaurus-host agent set Ada --model smollm2-135m")
+      abstract: "Change an agent's name, model, description, prompt or exposure.",
+      discussion: """
+        Example: osaurus-host agent set Ada --model smollm2-135m --no-exposed
+
+        Address, keys and conversations stay. An empty model is the host's default again: --model ""
+        """)
 
     @Argument(help: "Its name, id or address.") var agent: String
     @Option(help: "A new name.") var name: String?
     @OptionGroup var traits: AgentTraits
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+      guard name != nil || !traits.isEmpty else {
+        throw ValidationError("Say what to change, such as --name, --model or --no-exposed.")
+      }
+    }
+
     func run() async throws {
       let change = try traits.change(name: name)
       try await Owner.withConnection { owner in
-        let answer = try await owner.send(
-          "PATCH", "/control/agents/\(Owner.pathSegment(agent))", change)
+        let answer = try await owner.send("PATCH", AgentRow.path(agent), change)
         if output.json { return try answer.show() }
         Terminal.say("Changed \(try answer.decoded(AgentRow.self).name).")
       }
@@ -102,21 +128,61 @@ struct AgentCommand: AsyncParsableCommand {
   struct Rotate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Give an agent a fresh address and revoke every key of the old one.",
-      discussion: "Example: osaurus-host agent rotate Ada")
+      discussion: """
+        Example: osaurus-host agent rotate Ada
+
+        The old address is never used again, and who was trusted for it is trusted no more. Conversations stay.
+        """)
 
     @Argument(help: "Its name, id or address.") var agent: String
     @OptionGroup var confirmation: ConfirmationOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-      try Terminal.confirm(
-        "Every device paired with \(agent) loses its access. Go on?", assumingYes: confirmation.yes)
+      try Terminal.requireAnswer(assumingYes: confirmation.yes)
       try await Owner.withConnection { owner in
-        let answer = try await owner.send(
-          "POST", "/control/agents/\(Owner.pathSegment(agent))/rotate")
+        let found = try await AgentRow.find(agent, owner)
+        if let loss = found.loss {
+          try Terminal.confirm("\(loss) Give it a fresh address?", assumingYes: confirmation.yes)
+        }
+        let answer = try await owner.send("POST", AgentRow.path(found.id, "/rotate"))
         if output.json { return try answer.show() }
         let rotated = try answer.decoded(AgentRow.self)
-        Terminal.say("\(rotated.name) is at \(rotated.address ?? "none") now; the old keys are revoked.")
+        let old = found.address == nil ? "" : "; the keys of the old address are revoked"
+        Terminal.say("\(rotated.name) is at \(rotated.address ?? "none") now\(old).")
+      }
+    }
+  }
+
+  struct Revoke: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Take an agent's address away and revoke every key of it. The agent stays.",
+      discussion: """
+        Example: osaurus-host agent revoke Ada
+
+        The agent and its conversations stay, for you and this machine alone; other machines are told that there is no \
+        such agent. The address is never used again: 'osaurus-host agent rotate' gives the agent a fresh one.
+        """)
+
+    @Argument(help: "Its name, id or address.") var agent: String
+    @OptionGroup var confirmation: ConfirmationOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      try Terminal.requireAnswer(assumingYes: confirmation.yes)
+      try await Owner.withConnection { owner in
+        let found = try await AgentRow.find(agent, owner)
+        if let loss = found.loss {
+          try Terminal.confirm("\(loss) Take the address away?", assumingYes: confirmation.yes)
+        }
+        let answer = try await owner.send("POST", AgentRow.path(found.id, "/revoke"))
+        if output.json { return try answer.show() }
+        guard let address = found.address else {
+          return Terminal.say("\(found.name) has no address already.")
+        }
+        Terminal.say("\(found.name) is local only now; \(address) and its keys are revoked.")
+        Terminal.say(
+          Terminal.dim("Give it a fresh address: osaurus-host agent rotate \(ShellWord.quoted(found.name))"))
       }
     }
   }
@@ -128,13 +194,17 @@ struct AgentCommand: AsyncParsableCommand {
 
     @Argument(help: "Its name, id or address.") var agent: String
     @OptionGroup var confirmation: ConfirmationOptions
+    @OptionGroup var output: OutputOptions
 
     func run() async throws {
-      try Terminal.confirm(
-        "\(agent) and every key of it will be gone for good. Go on?", assumingYes: confirmation.yes)
+      try Terminal.requireAnswer(assumingYes: confirmation.yes)
       try await Owner.withConnection { owner in
-        _ = try await owner.send("DELETE", "/control/agents/\(Owner.pathSegment(agent))")
-        Terminal.say("Deleted \(agent); its keys are revoked, and its address is never used again.")
+        let found = try await AgentRow.find(agent, owner)
+        try Terminal.confirm(
+          "\(found.loss.map { "\($0) " } ?? "")Delete \(found.name) for good?", assumingYes: confirmation.yes)
+        let answer = try await owner.send("DELETE", AgentRow.path(found.id))
+        if output.json { return try answer.show() }
+        Terminal.say("Deleted \(found.name); its keys are revoked, and its address is never used again.")
       }
     }
   }
@@ -146,11 +216,15 @@ struct AgentTraits: ParsableArguments {
   @Option(help: "What it is for, in a line.") var description: String?
   @Option(name: .customLong("prompt-file"), help: "A file with its system prompt; - for standard input.")
   var promptFile: String?
+  @Flag(inversion: .prefixedNo, help: "Whether other machines may find and reach it.") var exposed: Bool?
+
+  var isEmpty: Bool { model == nil && description == nil && promptFile == nil && exposed == nil }
 
   func change(name: String?) throws -> AgentChange {
     AgentChange(
       name: name, description: description,
-      systemPrompt: try promptFile.map { try TextFile.read($0, atMost: 256 * 1024) }, model: model)
+      systemPrompt: try promptFile.map { try TextFile.read($0, atMost: 256 * 1024) }, model: model,
+      exposed: exposed)
   }
 }
 
@@ -159,6 +233,7 @@ struct AgentChange: Encodable {
   let description: String?
   let systemPrompt: String?
   let model: String?
+  let exposed: Bool?
 }
 
 struct AgentList: Decodable { let agents: [AgentRow] }
@@ -171,4 +246,32 @@ struct AgentRow: Decodable {
   let model: String?
   let address: String?
   let index: UInt32?
+  let exposed: Bool
+  let activeKeys: Int
+  let trustedIssuers: [String]
+  let createdAt: String
+  let updatedAt: String
+
+  /// Who may know of it.
+  var reach: String { address == nil ? "local" : exposed ? "exposed" : "hidden" }
+
+  /// What goes with its address, as a sentence; nil where it has none.
+  var loss: String? {
+    guard let address else { return nil }
+    let keys =
+      switch activeKeys {
+      case 0: "it has no active key"
+      case 1: "its active key is revoked"
+      default: "its \(activeKeys) active keys are revoked"
+      }
+    return "\(name) leaves \(address) for good; \(keys)."
+  }
+
+  static func path(_ reference: String, _ action: String = "") -> String {
+    "/control/agents/\(Owner.pathSegment(reference))\(action)"
+  }
+
+  static func find(_ reference: String, _ owner: Owner) async throws -> AgentRow {
+    try await owner.send("GET", path(reference)).decoded(AgentRow.self)
+  }
 }

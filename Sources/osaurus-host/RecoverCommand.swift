@@ -119,7 +119,7 @@ struct RecoverCommand: AsyncParsableCommand {
       tell(
         """
         What was only on another machine is not here: the names of agents, access keys, and which of them were revoked. \
-        A key for the whole host that was revoked there and has not ended is good again.
+        So no access key that was made before is taken here; make new ones: osaurus-host key create --agent NAME
         """)
       tell(
         "Agents that are created in the same order have the same addresses again: osaurus-host agent create NAME"

@@ -13,6 +13,13 @@ enum Terminal {
   static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
   static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
+  /// How many characters a line of the terminal has; nil where the output is no terminal, or does not tell.
+  static var columns: Int? {
+    var window = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &window) == 0, window.ws_col > 0 else { return nil }
+    return Int(window.ws_col)
+  }
+
   static func isShown(_ stream: Stream) -> Bool {
     isatty(stream == .output ? STDOUT_FILENO : STDERR_FILENO) == 1
   }
@@ -64,12 +71,18 @@ enum Terminal {
     try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }
 
+  /// Whether ``confirm(_:assumingYes:)`` could get its answer: for a command that has to look something up before it
+  /// asks.
+  static func requireAnswer(assumingYes: Bool) throws {
+    guard assumingYes || inputIsTerminal else {
+      throw CommandFailure.wrongUsage("This cannot be undone: pass --yes to do it without a terminal.")
+    }
+  }
+
   /// Asks for a yes on the terminal. Without one, the command needs `--yes`.
   static func confirm(_ question: String, assumingYes: Bool) throws {
     if assumingYes { return }
-    guard inputIsTerminal else {
-      throw CommandFailure.wrongUsage("This cannot be undone: pass --yes to do it without a terminal.")
-    }
+    try requireAnswer(assumingYes: assumingYes)
     sayAside("\(question) [y/N] ")
     guard let answer = readLine()?.lowercased(), answer == "y" || answer == "yes" else {
       throw CommandFailure(.failed, "not_confirmed", "Nothing was changed.")

@@ -159,6 +159,7 @@ struct InviteStoreTests {
 
   @Test("revoking takes back the invite and its key, together and for good")
   func revoke() async throws {
+    _ = try await stores.agents.create(name: "Ada", derive: stores.derive)
     let invite = try made()
     let record = try await add(invite)
     let redemption = try await redeem(invite)
@@ -167,7 +168,6 @@ struct InviteStoreTests {
     }
     let key = String(decoding: redemption.answer, as: UTF8.self)
     let now = Int64(Self.now.timeIntervalSince1970)
-    _ = try await stores.agents.create(name: "Ada", derive: stores.derive)
     guard case .valid = try await validator().validate(key, now: now) else {
       Issue.record("the key was never valid")
       return

@@ -1,9 +1,9 @@
 import Foundation
 import GRDB
-import Identity
 import Keyring
 import Testing
 
+@testable import Identity
 @testable import Stores
 
 @Suite("Schemas")
@@ -24,12 +24,57 @@ struct SchemaTests {
   func frozen() async throws {
     let stores = try TemporaryStores()
     #expect(
-      HostSchema.migrator.migrations == ["1 agents, access keys and revocations", "3 invites", "5 devices"])
+      HostSchema.migrator.migrations == [
+        "1 agents, access keys and revocations", "2 trusted issuers and the use of access keys", "3 invites",
+        "5 devices",
+      ])
     #expect(ChatSchema.migrator.migrations == ["1 sessions and turns", "2 who opened a session"])
     // Whoever adds a migration adds the digest after it. Whoever has to change a digest has edited one.
     let (host, chat) = (try await digest(stores.host), try await digest(stores.chat))
-    #expect(host == "cb3761bb7efa9caed22d9ecf9056e3da237a00a77bf2113d4e27daa98f804320")
+    #expect(host == "cc0009fda75106a2535bb612a11f642aaa6dd4288a154d88922b424a1669c85e")
     #expect(chat == "1b721d8c5b85c3673f9c16092e88371a33dd01fda759d4db74d8afc67cadf35e")
+  }
+
+  @Test("keys and agents from before addresses had a beginning go on; whoever was trusted is")
+  func olderKeys() async throws {
+    let stores = try TemporaryStores()
+    let pool = try DatabasePool(path: stores.folders.data.appending(path: "older.sqlite").path)
+    try HostSchema.migrator.migrate(pool, upTo: "1 agents, access keys and revocations")
+    let (master, friend) = (stores.master, try MasterKey.generate().address)
+    let agent = try master.agentKey(AgentIndex(rawValue: 0))
+    let made = [master.signingKey, agent].map { AccessKeyMint.foreign(by: $0) }
+    try await pool.write { database in
+      try database.execute(
+        sql: """
+          INSERT INTO agents (id, name, key_index, address, created_at, updated_at) VALUES (?, 'Ada', 0, ?, 1, 1);
+          INSERT INTO access_keys
+            (id, label, fingerprint, nonce, counter, issuer, audience, expiry, created_at)
+            VALUES (?, 'old', 'abcd1234', ?, 1, ?, ?, 'never', 1);
+          INSERT INTO whitelist (agent, issuer) VALUES ('', ?);
+          UPDATE counters SET value = 1 WHERE name = 'key_counter';
+          UPDATE counters SET value = 0 WHERE name = 'agent_index';
+          """,
+        arguments: [
+          UUID().uuidString, agent.address, UUID().uuidString, made[0].claims.nonce, master.address,
+          master.address, friend,
+        ])
+    }
+    try HostSchema.migrator.migrate(pool)
+    let keys = AccessKeyStore(pool)
+    try await keys.begin(master: master.address)
+    let rules = try await keys.validatorRules(master: master.address)
+    let validator = AccessKeyValidator(rules: rules)
+    for key in made {
+      guard case .valid = key.withText({ validator.validate($0, now: 1_700_000_100) }) else {
+        Issue.record("a key from before is refused")
+        continue
+      }
+    }
+    #expect(rules.masterWhitelist == [friend])
+    #expect(try await keys.find(reference: "abcd1234").label == "old")
+    #expect(try await TrustedIssuerStore(pool).list().first?.addedAt == nil)
+    try pool.close()
+    withExtendedLifetime(stores) {}
   }
 
   @Test("conversations from before it was noted who opened them are the owner's")
@@ -56,7 +101,10 @@ struct SchemaTests {
     "every refusal is a sentence",
     arguments: [
       StoresError.noSuchAgent("a"), .noSuchKey("k"), .noSuchInvite("i"), .tooManyInvites, .unknownInvite,
-      .usedInvite, .revokedInvite, .expiredInvite, .noSuchSession, .nameTaken("a"), .badName,
+      .usedInvite, .revokedInvite, .expiredInvite, .ambiguousKey("k"), .noAddress("a"),
+      .ownAddress(Address(bytes: [UInt8](repeating: 1, count: 20))!),
+      .notTrusted(Address(bytes: [UInt8](repeating: 1, count: 20))!), .counterMissing, .noSuchSession,
+      .nameTaken("a"), .badName,
       .indicesExhausted,
     ])
   func sentence(error: StoresError) {

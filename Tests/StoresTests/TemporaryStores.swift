@@ -1,9 +1,9 @@
 import Foundation
 import GRDB
-import Identity
 import Keyring
 import Storage
 
+@testable import Identity
 @testable import Stores
 
 /// A host's databases in a folder that goes with the test.
@@ -34,12 +34,24 @@ final class TemporaryStores: Sendable {
 
   var agents: AgentStore { AgentStore(host) }
   var keys: AccessKeyStore { AccessKeyStore(host) }
+  var trusted: TrustedIssuerStore { TrustedIssuerStore(host) }
   var chats: ChatStore { ChatStore(chat) }
   var memories: MemoryStore { MemoryStore(memory) }
 
   /// Gives the address of an index below this host's master.
   var derive: @Sendable (AgentIndex) throws -> Address {
     { [master] in try master.agentKey($0).address }
+  }
+
+  /// The key of an agent, as its record says.
+  func signer(of agent: AgentRecord) throws -> SigningKey {
+    guard let index = agent.keyIndex else { throw StoresError.noAddress(agent.name) }
+    return try master.agentKey(index)
+  }
+
+  /// Another connection to the host's database, as the next start or another process has it.
+  func reopened() throws -> DatabasePool {
+    try DatabasePool(path: host.path, configuration: host.configuration)
   }
 
   func makeAgent(_ name: String) async throws -> AgentRecord {
@@ -52,7 +64,28 @@ final class TemporaryStores: Sendable {
     return key.withText { validator.validate($0, now: Int64(now.timeIntervalSince1970)) }
   }
 
+  /// The same of a validator that knows these addresses as agents, too: as if they had come back.
+  func verdict(_ key: MintedAccessKey, ifBack addresses: Address?...) async throws -> AccessKeyVerdict {
+    var rules = try await keys.validatorRules(master: master.address)
+    rules.agents.formUnion(addresses.compactMap(\.self))
+    let validator = AccessKeyValidator(rules: rules)
+    return key.withText { validator.validate($0, now: Int64(Date().timeIntervalSince1970)) }
+  }
+
   func isValid(_ key: MintedAccessKey) async throws -> Bool {
     if case .valid = try await verdict(key) { true } else { false }
+  }
+}
+
+extension AccessKeyMint {
+  /// A key that this host did not make: by anybody, for anybody, with any counter.
+  static func foreign(
+    by signer: SigningKey, for audience: Address? = nil, counter: UInt64 = 1
+  ) -> MintedAccessKey {
+    mint(
+      AccessKeyClaims(
+        audience: audience ?? signer.address, counter: counter, expiresAt: nil, issuedAt: 1_700_000_000,
+        issuer: signer.address, label: nil, nonce: UUID().uuidString.lowercased().replacing("-", with: "")),
+      by: signer)
   }
 }

@@ -40,6 +40,8 @@ struct Authentication: Sendable {
   let validator: CurrentValidator
   /// Unix time in seconds.
   let now: @Sendable () -> Int64
+  /// Where it is noted which keys were used.
+  var uses = AccessKeyUses()
 
   /// What a request from `origin` with this `Authorization` header proves. The scheme is `Bearer `, with
   /// that spelling; anything else is no key.
@@ -49,8 +51,11 @@ struct Authentication: Sendable {
     guard validator.hasKeys else { return .anonymous(.noKeys) }
     let scheme = "Bearer "
     let token = authorization.flatMap { $0.hasPrefix(scheme) ? $0.dropFirst(scheme.count) : nil } ?? ""
-    switch validator.validate(token, now: now()) {
-    case .valid(let key): return .accessKey(key)
+    let now = now()
+    switch validator.validate(token, now: now) {
+    case .valid(let key):
+      uses.note(key, at: now)
+      return .accessKey(key)
     case .expired: return .anonymous(.expired)
     case .revoked: return .anonymous(.revoked)
     case .invalid(let reason): return .anonymous(.invalid(reason))

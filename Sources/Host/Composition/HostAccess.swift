@@ -10,12 +10,15 @@ import Synchronization
 final class HostAccess: Sendable {
   private struct Snapshot: Sendable {
     var generation: Int64 = -1
+    var agentCount = 0
     var addresses: [UUID: Address] = [:]
     var indices: [Address: AgentIndex] = [:]
     var exposed: Set<Address> = []
   }
 
   let validator = CurrentValidator()
+  /// When the keys were used.
+  let uses = AccessKeyUses()
 
   private let master: MasterKey
   private let agentStore: AgentStore
@@ -38,7 +41,7 @@ final class HostAccess: Sendable {
 
   /// Replaces what was known, unless it is newer.
   func replace(with moment: AccessMoment) {
-    var new = Snapshot(generation: moment.generation)
+    var new = Snapshot(generation: moment.generation, agentCount: moment.agents.count)
     for agent in moment.agents {
       guard let address = agent.address, let index = agent.keyIndex else { continue }
       new.addresses[agent.id] = address
@@ -69,7 +72,7 @@ final class HostAccess: Sendable {
   }
 
   /// How many agents there are.
-  var agentCount: Int { snapshot.withLock { $0.addresses.count } }
+  var agentCount: Int { snapshot.withLock { $0.agentCount } }
 
   /// The address of the agent that a path names by UUID or address; nil where this host has no such agent.
   func address(of name: some StringProtocol) -> Address? {
@@ -79,7 +82,7 @@ final class HostAccess: Sendable {
   }
 
   /// The agent that a path names by UUID or address, as it is right now; nil where there is none for callers from
-  /// there: other machines know of exposed agents alone.
+  /// there: other machines know of agents alone that are exposed and have an address.
   func agent(named name: String, from origin: Caller.Origin) async throws -> AgentRecord? {
     let found: AgentRecord?
     if let id = UUID(uuidString: name) {
@@ -89,12 +92,12 @@ final class HostAccess: Sendable {
     } else {
       found = nil
     }
-    return found.flatMap { $0.isExposed || !origin.isRemote ? $0 : nil }
+    return found.flatMap { $0.isReachableFromElsewhere || !origin.isRemote ? $0 : nil }
   }
 
   /// All agents that callers from there may know of, in the order in which they were made.
   func agents(from origin: Caller.Origin) async throws -> [AgentRecord] {
-    try await agentStore.list().filter { $0.isExposed || !origin.isRemote }
+    try await agentStore.list().filter { $0.isReachableFromElsewhere || !origin.isRemote }
   }
 
   /// The key of the agent with this address; nil where no agent that callers from there may reach has it.

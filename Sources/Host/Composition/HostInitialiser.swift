@@ -3,6 +3,7 @@ public import Identity
 public import Keyring
 import SecretMemory
 import Storage
+import Stores
 
 /// Makes a host: its identity, the key of its databases, and its settings.
 ///
@@ -70,7 +71,8 @@ public struct HostInitialiser: Sendable {
     try await initialise(keyStore: wanted, recoverySlot: recoverySlot) { try MasterKey.generate() }
   }
 
-  /// Makes a host with the identity that `mnemonic` brings back.
+  /// Makes a host with the identity that `mnemonic` brings back. Access keys that were made elsewhere are not taken
+  /// here: which of them had been revoked is known only there.
   public func initialise(
     keyStore wanted: KeyStoreKind? = nil, recoverySlot: Bool = true, from mnemonic: borrowing Mnemonic
   ) async throws -> Made {
@@ -101,7 +103,9 @@ public struct HostInitialiser: Sendable {
     let slots = KeySlotFile(folders: folders, host: settings.hostID)
     // An earlier attempt may have left other ones; nobody has relied on them.
     if recoverySlot { try slots.start(with: .phrase(master), for: dataKey) } else { try slots.clear() }
-    try HostDatabases.open(in: folders, key: dataKey).close()
+    let databases = try HostDatabases.open(in: folders, key: dataKey)
+    defer { databases.close() }
+    try await AccessKeyStore(databases.host).begin(master: master.address, isNew: !isRecovery)
     settings.isComplete = true
     try settings.write(folders)
     return Made(

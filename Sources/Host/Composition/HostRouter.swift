@@ -15,7 +15,7 @@ extension FrontDoor {
     let policy = AccessPolicy(allowsPlaintextClients: settings.allowsPlaintextClients)
     self.init(
       routes: HostRouter.routes(of: services, policy: policy), policy: policy,
-      authentication: Authentication(validator: access.validator, now: now),
+      authentication: Authentication(validator: access.validator, now: now, uses: access.uses),
       visitors: VisitorRules(
         bind: settings.bind, configuredNames: settings.allowedHosts, allowedOrigins: settings.allowedOrigins),
       limits: limits,
@@ -44,10 +44,18 @@ enum HostRouter {
     routes.add(MemoryRoutes(access: services.access, memory: services.memory, policy: policy))
     routes.add(ControlMemoryRoutes(agents: services.agents, memory: services.memory))
     routes.add(ControlStatusRoutes(services: services))
-    routes.add(ControlAgentRoutes(master: services.master, agents: services.agents, access: services.access))
+    routes.add(
+      ControlAgentRoutes(
+        master: services.master, agents: services.agents, keys: services.keys, trusted: services.trusted,
+        access: services.access))
     routes.add(
       ControlKeyRoutes(
-        master: services.master, agents: services.agents, keys: services.keys, access: services.access))
+        master: services.master, agents: services.agents, keys: services.keys, trusted: services.trusted,
+        access: services.access, logger: services.logger))
+    routes.add(
+      ControlIssuerRoutes(
+        master: services.master.address, agents: services.agents, trusted: services.trusted,
+        access: services.access))
     routes.add(
       ControlTokenRoutes(
         master: services.master, agents: services.agents, tokens: services.requestTokens,

@@ -22,6 +22,7 @@ public final class HostServices: Sendable {
   let keys: AccessKeyStore
   let invites: InviteStore
   let requestTokens: RequestTokenStore
+  let trusted: TrustedIssuerStore
   let chats: ChatStore
   let models: ModelCatalogue
   let runner: AgentRunner
@@ -51,6 +52,8 @@ public final class HostServices: Sendable {
       let services = try HostServices(
         folders: folders, settings: settings, master: master, databases: databases, client: client,
         logger: logger)
+      // An identity may have taken another one's place.
+      try await services.keys.begin(master: master.address)
       try await services.access.refresh()
       return services
     } catch {
@@ -75,6 +78,7 @@ public final class HostServices: Sendable {
     keys = AccessKeyStore(databases.host)
     invites = InviteStore(databases.host)
     requestTokens = RequestTokenStore(databases.host)
+    trusted = TrustedIssuerStore(databases.host)
     var runtimeSettings = ManagedRuntime.Settings()
     runtimeSettings.idleLimit = settings.modelIdleStop
     runtime = ManagedRuntime(
@@ -92,6 +96,7 @@ public final class HostServices: Sendable {
   public func shutdown() async {
     await runtime.shutdown()
     await runner.settle()
+    await access.uses.flush(to: keys, logger: logger)
     try? await client.shutdown()
     databases.close()
   }

@@ -41,7 +41,13 @@ struct CommandTreeTests {
     arguments: [
       "nonsense", "agent", "agent create", "agent show", "key create --expires 2d", "key revoke",
       "serve --port 70000", "serve --port x", "serve --nonsense", "init --keystore paper --non-interactive",
-      "connect add home", "agent delete Ada", "agent rotate Ada", "model install",
+      "connect add home", "agent delete Ada", "agent rotate Ada", "agent revoke Ada", "agent set Ada",
+      "key revoke phone --all", "key revoke phone --agent Ada", "key revoke --all", "key trust",
+      "key trust 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+      "key trust 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed --agent Ada --all-agents",
+      "key trust 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAe --whole-host",
+      "key trust 0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed --whole-host", "key distrust Ada",
+      "model install",
     ])
   func wrongUsage(command: String) async throws {
     // A group without a command shows its help.
@@ -65,8 +71,13 @@ struct CommandTreeTests {
         ("agent set Bob --name B --json", 4, "agent_not_found"),
         ("agent delete Bob --yes", 4, nil), ("agent rotate Bob --yes --json", 4, "agent_not_found"),
         ("key create --agent Bob --json", 4, "agent_not_found"),
-        ("key revoke nothing --json", 4, "key_not_found"),
         ("invite revoke nothing --json", 4, "invite_not_found"),
+        ("key revoke nothing --json", 4, "key_not_found"), ("key show nothing --json", 4, "key_not_found"),
+        ("agent revoke Bob --yes --json", 4, "agent_not_found"),
+        ("key revoke --all --agent Bob --yes --json", 4, "agent_not_found"),
+        (
+          "key distrust 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed --json", 4, "issuer_not_found"
+        ),
         ("model install gpt-9 --json", 4, "not_found"), ("connect run nobody hi", 4, nil),
         ("connect forget nobody", 4, nil), ("status --json", 5, "service_not_running"), ("status", 5, nil),
         ("run Ada hi", 5, nil), ("chat Ada", 5, nil), ("agent show --json", 2, "wrong_usage"),
@@ -90,7 +101,8 @@ struct CommandTreeTests {
   func nothingMade() async throws {
     try await Program.run(isMade: false) { program in
       for command in [
-        "agent list", "key list", "invite list", "agent create Ada", "key create", "model list",
+        "agent list", "key list", "key trusted", "invite list", "agent create Ada", "key create",
+        "model list",
       ] {
         let outcome = try await program.run(command.split(separator: " ").map(String.init) + ["--json"])
         #expect(outcome.status == 1, "\(command)")

@@ -86,8 +86,65 @@ struct OwnersCommandTests {
       let revoked = try await program("key", "revoke", id)
       #expect(revoked.status == 0)
       let table = try await program("key", "list")
-      #expect(table.output.contains("revoked") && table.output.contains("active"))
+      #expect(table.output.contains("revoked") && table.output.contains("legacy"))
       #expect(!table.output.contains("osk-v1"))
+    }
+  }
+
+  @Test("an agent's address is taken away and given anew, its exposure changed; everything says so")
+  func addresses() async throws {
+    try await Program.run { program in
+      let made = try await program("agent", "create", "Ada", "--no-exposed", "--json")
+      #expect(made.json["exposed"] as? Bool == false)
+      let address = try #require(made.json["address"] as? String)
+      let hidden = try await program("agent", "list")
+      #expect(hidden.output.contains("hidden"))
+      let nothing = try await program("agent", "set", "Ada")
+      #expect(nothing.status == 2)
+      let exposed = try await program("agent", "set", "Ada", "--exposed", "--json")
+      #expect(exposed.json["exposed"] as? Bool == true)
+      let key = try await program("key", "create", "--agent", address, "--json")
+      #expect(key.json["agent"] as? String == "Ada")
+      #expect(key.json["label"] as? String == "Key for Ada")
+      let shown = try await program("agent", "show", "Ada", "--json")
+      #expect(shown.json["activeKeys"] as? Int == 1)
+
+      for command in ["revoke", "rotate", "delete"] {
+        let unasked = try await program("agent", command, "Ada")
+        #expect(unasked.status == 2 && unasked.errors.contains("--yes"))
+      }
+      let revoked = try await program("agent", "revoke", "Ada", "--yes")
+      #expect(revoked.status == 0)
+      #expect(revoked.output.contains("local only") && revoked.output.contains(address))
+      let again = try await program("agent", "revoke", "Ada", "--yes")
+      #expect(again.status == 0 && again.output.contains("already"))
+      let local = try await program("agent", "list")
+      #expect(local.output.contains("local") && !local.output.contains(address))
+      let refused = try await program("key", "create", "--agent", "Ada", "--json")
+      #expect(refused.status == 1 && refused.code == "no_address")
+      let list = try await program("key", "list", "--json")
+      #expect(list.list.map { $0["status"] as? String } == ["revoked"])
+      let rotated = try await program("agent", "rotate", "Ada", "--yes", "--json")
+      #expect(rotated.json["index"] as? Int == 1)
+      let deleted = try await program("agent", "delete", "Ada", "--yes", "--json")
+      #expect(deleted.json["name"] as? String == "Ada")
+    }
+  }
+
+  @Test("an agent is rotated only after a person has seen what goes with its address")
+  func asked() async throws {
+    try await Program.run { program in
+      let made = try await program("agent", "create", "Ada", "--json")
+      let address = try #require(made.json["address"] as? String)
+      for _ in 0..<2 { _ = try await program("key", "create", "--agent", "Ada") }
+      let terminal = try program.onTerminal("agent", "rotate", "Ada")
+      let question = try await terminal.see("[y/N]")
+      #expect(question.contains(address) && question.contains("2 active keys"))
+      terminal.enter("n")
+      #expect(try await terminal.end() == 1)
+      let shown = try await program("agent", "show", "Ada", "--json")
+      #expect(shown.json["address"] as? String == address)
+      #expect(shown.json["activeKeys"] as? Int == 2)
     }
   }
 

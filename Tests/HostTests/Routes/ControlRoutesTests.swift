@@ -11,8 +11,11 @@ struct ControlRoutesTests {
     ("GET", "/control/status"), ("GET", "/control/identity"), ("GET", "/control/models"),
     ("GET", "/control/agents"), ("POST", "/control/agents"), ("GET", "/control/agents/Ada"),
     ("PATCH", "/control/agents/Ada"), ("DELETE", "/control/agents/Ada"),
-    ("POST", "/control/agents/Ada/rotate"), ("GET", "/control/keys"), ("POST", "/control/keys"),
-    ("POST", "/control/keys/x/revoke"), ("GET", "/v1/control/status"), ("GET", "/api/control/keys"),
+    ("POST", "/control/agents/Ada/rotate"), ("POST", "/control/agents/Ada/revoke"),
+    ("GET", "/control/keys"), ("POST", "/control/keys"), ("GET", "/control/keys/x"),
+    ("POST", "/control/keys/x/revoke"), ("POST", "/control/keys/revoke-all"), ("GET", "/control/issuers"),
+    ("POST", "/control/issuers"), ("POST", "/control/issuers/x/distrust"), ("GET", "/v1/control/status"),
+    ("GET", "/api/control/keys"),
   ]
 
   @Test("nobody reaches them over TCP or through the channel, whatever key they have")
@@ -89,6 +92,13 @@ struct ControlRoutesTests {
     }
   }
 
+  private static let friend = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+
+  private static func order(_ scope: String, agent: String? = nil, issuer: String = friend) -> String {
+    let agent = agent.map { #","agent":"\#($0)""# } ?? ""
+    return #"{"issuer":"\#(issuer)","scope":"\#(scope)"\#(agent)}"#
+  }
+
   @Test("orders that make no sense are refused with a code and a sentence")
   func refusals() async throws {
     try await WholeHost.run { host in
@@ -108,6 +118,24 @@ struct ControlRoutesTests {
         ("POST", "/control/keys", #"{"expires":"2d"}"#, 400, "invalid_request"),
         ("POST", "/control/keys/\(UUID())/revoke", "", 404, "key_not_found"),
         ("POST", "/control/keys/zzz/revoke", "", 404, "key_not_found"),
+        ("GET", "/control/keys/zzz", "", 404, "key_not_found"),
+        ("POST", "/control/agents/Bob/revoke", "", 404, "agent_not_found"),
+        ("POST", "/control/keys/revoke-all", "", 400, "invalid_request"),
+        ("POST", "/control/keys/revoke-all", #"{"agent":"Bob"}"#, 404, "agent_not_found"),
+        ("POST", "/control/keys/revoke-all", #"{"agent":""}"#, 404, "agent_not_found"),
+        ("POST", "/control/issuers", "{}", 400, "invalid_request"),
+        ("POST", "/control/issuers", #"{"issuer":"0x1","scope":"host"}"#, 400, "invalid_request"),
+        ("POST", "/control/issuers", Self.order("everything"), 400, "invalid_request"),
+        ("POST", "/control/issuers", Self.order("agent"), 400, "invalid_request"),
+        ("POST", "/control/issuers", Self.order("host", agent: "Ada"), 400, "invalid_request"),
+        ("POST", "/control/issuers", Self.order("agent", agent: "Bob"), 404, "agent_not_found"),
+        (
+          "POST", "/control/issuers", Self.order("host", issuer: host.services.address.checksummed), 409,
+          "own_address"
+        ),
+        ("POST", "/control/issuers/0x1/distrust", "{}", 400, "invalid_request"),
+        ("POST", "/control/issuers/\(Self.friend)/distrust", "", 400, "invalid_request"),
+        ("POST", "/control/issuers/\(Self.friend)/distrust", "{}", 404, "issuer_not_found"),
       ]
       for (method, path, body, status, code) in cases {
         let answer = try await host.ask(method, path, body)

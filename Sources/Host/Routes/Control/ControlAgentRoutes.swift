@@ -8,6 +8,8 @@ import Stores
 struct ControlAgentRoutes: RouteGroup {
   let master: MasterKey
   let agents: AgentStore
+  let keys: AccessKeyStore
+  let trusted: TrustedIssuerStore
   let access: HostAccess
 
   func register(on routes: inout Routes) {
@@ -17,6 +19,7 @@ struct ControlAgentRoutes: RouteGroup {
     routes.on(.patch, "/control/agents/{ref}", .administration, use: update)
     routes.on(.delete, "/control/agents/{ref}", .administration, use: delete)
     routes.on(.post, "/control/agents/{ref}/rotate", .administration, use: rotate)
+    routes.on(.post, "/control/agents/{ref}/revoke", .administration, use: revoke)
   }
 
   private struct Listing: Encodable {
@@ -32,7 +35,7 @@ struct ControlAgentRoutes: RouteGroup {
   }
 
   private func list(_ request: Request, _ context: HostContext) async throws -> Response {
-    try .json(Listing(agents: await agents.list().map(ControlAgent.init)))
+    try .json(Listing(agents: try await shown(await agents.list())))
   }
 
   private func create(_ request: Request, _ context: HostContext) async throws -> Response {
@@ -45,13 +48,13 @@ struct ControlAgentRoutes: RouteGroup {
         model: order.model.flatMap { $0.isEmpty ? nil : $0 }, isExposed: order.exposed ?? true
       ) { [master] index in try master.agentKey(index).address }
       try await access.refresh()
-      return try .json(ControlAgent(agent), status: .created)
+      return try .json(try await shown(agent), status: .created)
     }
   }
 
   private func show(_ request: Request, _ context: HostContext) async throws -> Response {
     try await ControlFailure.answering {
-      try .json(ControlAgent(try await agent(of: context)))
+      try .json(try await shown(try await agent(of: context)))
     }
   }
 
@@ -67,16 +70,15 @@ struct ControlAgentRoutes: RouteGroup {
         agent.isExposed = order.exposed ?? agent.isExposed
       }
       try await access.refresh()
-      return try .json(ControlAgent(updated))
+      return try .json(try await shown(updated))
     }
   }
 
   private func delete(_ request: Request, _ context: HostContext) async throws -> Response {
     try await ControlFailure.answering {
-      let agent = try await agent(of: context)
-      try await agents.delete(agent.id)
+      let gone = try await agents.delete(try await agent(of: context).id)
       try await access.refresh()
-      return try .json(ControlAgent(agent))
+      return try .json(try await shown(gone))
     }
   }
 
@@ -85,8 +87,23 @@ struct ControlAgentRoutes: RouteGroup {
       let agent = try await agent(of: context)
       let rotated = try await agents.rotate(agent.id) { [master] index in try master.agentKey(index).address }
       try await access.refresh()
-      return try .json(ControlAgent(rotated))
+      return try .json(try await shown(rotated))
     }
+  }
+
+  private func revoke(_ request: Request, _ context: HostContext) async throws -> Response {
+    try await ControlFailure.answering {
+      let revoked = try await agents.revokeAddress(try await agent(of: context).id)
+      try await access.refresh()
+      return try .json(try await shown(revoked))
+    }
+  }
+
+  private func shown(_ agent: AgentRecord) async throws -> ControlAgent { try await shown([agent])[0] }
+
+  private func shown(_ agents: [AgentRecord]) async throws -> [ControlAgent] {
+    let (keys, trusted, now) = (try await keys.list(), try await trusted.list(), Date())
+    return agents.map { ControlAgent($0, keys: keys, trusted: trusted, now: now) }
   }
 
   private func agent(of context: HostContext) async throws -> AgentRecord {
@@ -104,10 +121,14 @@ struct ControlAgent: Codable, Hashable, Sendable {
   let index: UInt32?
   let address: Address?
   let exposed: Bool
+  /// How many listed keys open it, and it alone.
+  let activeKeys: Int
+  /// Foreign issuers that are trusted for it, and for it alone.
+  let trustedIssuers: [Address]
   let createdAt: Date
   let updatedAt: Date
 
-  init(_ agent: AgentRecord) {
+  init(_ agent: AgentRecord, keys: [AccessKeyRecord], trusted: [TrustedIssuer], now: Date) {
     id = agent.id
     name = agent.name
     description = agent.description
@@ -116,6 +137,12 @@ struct ControlAgent: Codable, Hashable, Sendable {
     index = agent.keyIndex?.rawValue
     address = agent.address
     exposed = agent.isExposed
+    activeKeys = keys.count { key in
+      key.audience == agent.address && key.revokedAt == nil && key.expiresAt.map { $0 > now } != false
+    }
+    trustedIssuers = trusted.filter { entry in
+      agent.address.map { entry.scope == .agent($0) } == true
+    }.map(\.issuer)
     createdAt = agent.createdAt
     updatedAt = agent.updatedAt
   }

@@ -56,10 +56,15 @@ struct ControlFailure: Error, Hashable {
       case .noSuchInvite: (.notFound, "invite_not_found")
       case .tooManyInvites: (.conflict, "too_many_invites")
       case .unknownInvite, .usedInvite, .revokedInvite, .expiredInvite: (.conflict, "invite_not_usable")
+      case .ambiguousKey: (.conflict, "key_ambiguous")
+      case .noAddress: (.conflict, "no_address")
+      case .ownAddress: (.conflict, "own_address")
+      case .notTrusted: (.notFound, "issuer_not_found")
       case .noSuchSession: (.notFound, "session_not_found")
       case .nameTaken: (.conflict, "name_taken")
       case .badName, .identity: (.badRequest, "invalid_request")
       case .indicesExhausted: (.conflict, "indices_exhausted")
+      case .counterMissing: (.internalServerError, "database_damaged")
       }
     self.init(status: status, code: code, message: error.description)
   }

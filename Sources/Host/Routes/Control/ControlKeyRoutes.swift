@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import Identity
+import Logging
 import Stores
 
 /// The owner's orders about access keys. A key's text is in one answer only: that of the order to make it.
@@ -9,12 +10,16 @@ struct ControlKeyRoutes: RouteGroup {
   let master: MasterKey
   let agents: AgentStore
   let keys: AccessKeyStore
+  let trusted: TrustedIssuerStore
   let access: HostAccess
+  let logger: Logger
 
   func register(on routes: inout Routes) {
     routes.on(.get, "/control/keys", .administration, use: list)
     routes.on(.post, "/control/keys", .administration, use: create)
-    routes.on(.post, "/control/keys/{id}/revoke", .administration, use: revoke)
+    routes.on(.get, "/control/keys/{ref}", .administration, use: show)
+    routes.on(.post, "/control/keys/{ref}/revoke", .administration, use: revoke)
+    routes.on(.post, "/control/keys/revoke-all", .administration, use: revokeAll)
   }
 
   private struct Listing: Encodable {
@@ -41,20 +46,45 @@ struct ControlKeyRoutes: RouteGroup {
     }
   }
 
+  private struct MassOrder: Decodable {
+    /// A name, an address or a UUID; without it all keys of the host go.
+    var agent: String?
+  }
+
+  private struct Gone: Encodable {
+    /// How many listed keys were not revoked before.
+    let revoked: Int
+    /// The counter up to which every key is refused.
+    let threshold: Int64
+    /// How many foreign issuers may still make keys for what this was about.
+    let trustedIssuers: Int
+  }
+
   private func list(_ request: Request, _ context: HostContext) async throws -> Response {
-    let names = try await agentNames()
-    return try .json(Listing(keys: await keys.list().map { ControlKey($0, agents: names) }))
+    await access.uses.flush(to: keys, logger: logger)
+    let audiences = try await audiences()
+    return try .json(Listing(keys: await keys.list().map { ControlKey($0, among: audiences) }))
+  }
+
+  private func show(_ request: Request, _ context: HostContext) async throws -> Response {
+    try await ControlFailure.answering {
+      await access.uses.flush(to: keys, logger: logger)
+      return try .json(ControlKey(try await key(of: context), among: try await audiences()))
+    }
   }
 
   private func create(_ request: Request, _ context: HostContext) async throws -> Response {
     try await ControlFailure.answering {
       guard let order = try await request.decoded(Order.self) else { throw ControlFailure.malformed }
-      let signer = try await signer(for: order.agent)
+      let reference = order.agent.flatMap { $0.isEmpty ? nil : $0 }
+      var agent: AgentRecord?
+      if let reference { agent = try await agents.find(reference: reference) }
       let expiry = try Self.expiry(order.expires)
-      let label = try AccessKeyLabel(order.label ?? Self.label(for: order.agent)).text
-      let (record, minted) = try await keys.mint(by: signer, label: label, expiry: expiry)
+      let label = try AccessKeyLabel(order.label ?? agent.map { "Key for \($0.name)" } ?? "Key for this host")
+      let (record, minted) = try await keys.mint(
+        by: try signer(for: agent), label: label.text, expiry: expiry)
       try await access.refresh()
-      let shown = ControlKey(record, agents: try await agentNames())
+      let shown = ControlKey(record, among: try await audiences())
       return try minted.withText { text in
         try .json(Minted(key: text, record: shown), status: .created)
       }
@@ -63,25 +93,43 @@ struct ControlKeyRoutes: RouteGroup {
 
   private func revoke(_ request: Request, _ context: HostContext) async throws -> Response {
     try await ControlFailure.answering {
-      let reference = context.parameters.get("id")?.removingPercentEncoding ?? ""
-      let named = try await keys.list().filter { key in
-        key.id.uuidString.lowercased() == reference.lowercased() || key.fingerprint == reference.lowercased()
-      }
-      guard let key = named.first, named.count == 1 else {
-        throw StoresError.noSuchKey(String(reference.prefix(100)))
-      }
-      let revoked = try await keys.revoke(key.id)
+      let revoked = try await keys.revoke(try await key(of: context).id)
       try await access.refresh()
-      return try .json(ControlKey(revoked, agents: try await agentNames()))
+      return try .json(ControlKey(revoked, among: try await audiences()))
     }
   }
 
-  private func signer(for reference: String?) async throws -> SigningKey {
-    guard let reference, !reference.isEmpty else { return master.signingKey }
-    guard let index = try await agents.find(reference: reference).keyIndex else {
-      throw ControlFailure.invalid("This agent has no key of its own.")
+  private func revokeAll(_ request: Request, _ context: HostContext) async throws -> Response {
+    try await ControlFailure.answering {
+      guard let order = try await request.decoded(MassOrder.self) else { throw ControlFailure.malformed }
+      let entries = try await trusted.list()
+      let (gone, others): (MassRevocation, Int)
+      if let reference = order.agent {
+        let agent = try await agents.find(reference: reference)
+        guard let address = agent.address else { throw StoresError.noAddress(agent.name) }
+        gone = try await keys.revokeAll(issuer: address)
+        others = Set(entries.filter { $0.scope.covers(address) }.map(\.issuer)).count
+      } else {
+        gone = try await keys.revokeEverything(master: master.address)
+        others = Set(entries.map(\.issuer)).count
+      }
+      try await access.refresh()
+      return try .json(Gone(revoked: gone.keys, threshold: gone.threshold, trustedIssuers: others))
     }
+  }
+
+  private func key(of context: HostContext) async throws -> AccessKeyRecord {
+    try await keys.find(reference: context.parameters.get("ref")?.removingPercentEncoding ?? "")
+  }
+
+  private func signer(for agent: AgentRecord?) throws -> SigningKey {
+    guard let agent else { return master.signingKey }
+    guard let index = agent.keyIndex else { throw StoresError.noAddress(agent.name) }
     return try master.agentKey(index)
+  }
+
+  private func audiences() async throws -> ControlKey.Audiences {
+    ControlKey.Audiences(master: master.address, agents: try await agents.list())
   }
 
   private static func expiry(_ text: String?) throws -> AccessKeyExpiry {
@@ -92,48 +140,14 @@ struct ControlKeyRoutes: RouteGroup {
     }
     return expiry
   }
-
-  private static func label(for agent: String?) -> String {
-    agent.flatMap { $0.isEmpty ? nil : String($0.prefix(60)) }.map { "Key for \($0)" } ?? "Key for this host"
-  }
-
-  private func agentNames() async throws -> [Address: String] {
-    var names: [Address: String] = [:]
-    for agent in try await agents.list() {
-      if let address = agent.address { names[address] = agent.name }
-    }
-    return names
-  }
 }
 
-/// An access key as its owner sees it: everything but its text.
-struct ControlKey: Codable, Hashable, Sendable {
-  let id: UUID
-  let label: String?
-  let fingerprint: String
-  /// `master` or `agent`.
-  let scope: String
-  /// The name of the agent that it opens, where there still is one.
-  let agent: String?
-  let audience: Address
-  let issuer: Address
-  let createdAt: Date
-  /// What was asked for: `30d`, `90d`, `1y` or `never`.
-  let expires: AccessKeyExpiry
-  let expiresAt: Date?
-  let revokedAt: Date?
-
-  init(_ record: AccessKeyRecord, agents: [Address: String]) {
-    id = record.id
-    label = record.label
-    fingerprint = record.fingerprint
-    agent = agents[record.audience]
-    scope = record.audience == record.issuer && agents[record.audience] == nil ? "master" : "agent"
-    audience = record.audience
-    issuer = record.issuer
-    createdAt = record.createdAt
-    expires = record.expiry
-    expiresAt = record.expiresAt
-    revokedAt = record.revokedAt
+extension TrustScope {
+  /// Whether an issuer of this scope may make keys for the agent with this address.
+  fileprivate func covers(_ agent: Address) -> Bool {
+    switch self {
+    case .wholeHost, .everyAgent: true
+    case .agent(let address): address == agent
+    }
   }
 }
