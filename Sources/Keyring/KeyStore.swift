@@ -32,6 +32,7 @@ public enum KeyItem: Hashable, Sendable {
     switch name {
     case "master-key": self = .masterKey
     case "data-key": self = .dataKey
+    case "device-key": self = .deviceKey
     default:
       if let provider = rest(after: "model-key:") {
         self = .modelKey(provider)

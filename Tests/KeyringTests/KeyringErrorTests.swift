@@ -25,7 +25,7 @@ struct KeyringErrorTests {
 
   @Test("the names of items tell them apart")
   func names() {
-    let items: [KeyItem] = [.masterKey, .dataKey, .modelKey("a"), .peerKey("a"), .modelKey("b")]
+    let items: [KeyItem] = [.masterKey, .dataKey, .deviceKey, .modelKey("a"), .peerKey("a"), .modelKey("b")]
     #expect(Set(items.map(\.name)).count == items.count)
     for item in items { #expect(KeyItem(name: item.name) == item) }
     for name in ["", "master-key ", "model-key", "other:a"] { #expect(KeyItem(name: name) == nil) }
