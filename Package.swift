@@ -94,6 +94,7 @@ let package = Package(
       ],
       linkerSettings: ["secret-1", "gio-2.0", "gobject-2.0", "glib-2.0"].map { .linkedLibrary($0) }),
 
+    floor("ForeignText"),
     floor("SecretMemory", ["CSodium"]),
     floor("Identity", ["SecretMemory", "CBase64", "CSecp256k1", crypto]),
     floor("SecureChannel", ["Identity", "SecretMemory", crypto, nioCore]),
@@ -105,7 +106,7 @@ let package = Package(
     floor("Stores", ["Storage", "Identity", "SecretMemory", "CVectors", grdb]),
     floor(
       "Inference",
-      ["SecretMemory", crypto, httpClient, nioCore, nioHTTP1, log, subprocess, systemPackage]),
+      ["ForeignText", "SecretMemory", crypto, httpClient, nioCore, nioHTTP1, log, subprocess, systemPackage]),
     floor("Agents", ["Stores", "Inference", "Identity", log]),
     floor(
       "Host",
@@ -117,7 +118,8 @@ let package = Package(
     floor(
       "Connector",
       [
-        "Pairing", "SecureChannel", "Identity", "Keyring", "SecretMemory", httpClient, nioCore, nioPosix,
+        "Pairing", "ForeignText", "SecureChannel", "Identity", "Keyring", "SecretMemory", httpClient, nioCore,
+        nioPosix,
         nioHTTP1,
       ]),
     .executableTarget(
@@ -128,6 +130,7 @@ let package = Package(
       ],
       swiftSettings: strict, linkerSettings: sqlcipherLinking),
 
+    tests("ForeignText", ["ForeignText"]),
     tests("SecretMemory", ["SecretMemory"]),
     tests("Identity", ["Identity", "SecretMemory", crypto]),
     tests("SecureChannel", ["SecureChannel", "Identity", "SecretMemory", crypto]),

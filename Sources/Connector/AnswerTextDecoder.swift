@@ -1,3 +1,4 @@
+import ForeignText
 import Foundation
 
 /// A piece of an agent's answer, as a person reads it.
@@ -94,7 +95,7 @@ private enum Event: Decodable {
         (try? detail?.decode(String.self, forKey: .message))
         ?? (try? container.decode(String.self, forKey: .message))
         ?? (try? container.decode(String.self, forKey: .error))
-      self = .failure(Refusal.oneLine(message ?? "The answer failed; no reason was given.", limit: 500))
+      self = .failure(ForeignText.oneLine(message ?? "The answer failed; no reason was given.", limit: 500))
     } else {
       let choices = try container.decodeIfPresent([Choice].self, forKey: .choices) ?? []
       self = .delta(choices.first?.delta ?? Delta())

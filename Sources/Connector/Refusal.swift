@@ -1,3 +1,4 @@
+import ForeignText
 import Foundation
 
 /// What an error answer says, in any of the shapes that hosts use: `{"error":{"code"?,"message","type"}}` and
@@ -13,8 +14,8 @@ struct Refusal: Hashable, Sendable {
   init(status: Int, body: [UInt8], redact: (String) -> String = { $0 }) {
     let content = try? JSONDecoder().decode(Content.self, from: Data(body))
     self.status = status
-    code = content?.code.map { Self.oneLine($0, limit: 100) }
-    message = Self.oneLine(redact(content?.message ?? ""), limit: 500)
+    code = content?.code.map { ForeignText.oneLine($0, limit: 100) }
+    message = ForeignText.oneLine(redact(content?.message ?? ""), limit: 500)
   }
 
   private struct Content: Decodable {
@@ -34,17 +35,5 @@ struct Refusal: Hashable, Sendable {
         message = try? detail.decodeIfPresent(String.self, forKey: .message)
       }
     }
-  }
-
-  /// Somebody else's words, made fit to be shown: one line, without control characters, of bounded length.
-  static func oneLine(_ text: String, limit: Int) -> String {
-    let printable = text.unicodeScalars.prefix(limit * 4).map { scalar in
-      switch scalar.properties.generalCategory {
-      case .control, .format, .lineSeparator, .paragraphSeparator: Character(" ")
-      default: Character(scalar)
-      }
-    }
-    let line = String(printable).split(separator: " ").joined(separator: " ")
-    return line.count > limit ? line.prefix(limit) + "…" : line
   }
 }

@@ -76,15 +76,3 @@ public enum InferenceError: Error, Hashable, Sendable, CustomStringConvertible {
     }
   }
 }
-
-extension InferenceError {
-  /// A server's own words, made fit to be shown: one line, without control and invisible characters, of bounded length.
-  static func oneLine(_ text: some StringProtocol, limit: Int = 500) -> String {
-    let printable = text.unicodeScalars.prefix(limit * 4).map { scalar in
-      [.control, .format, .lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory)
-        ? " " : Character(scalar)
-    }
-    let line = String(printable).split(separator: " ").joined(separator: " ")
-    return line.count > limit ? line.prefix(limit) + "…" : line
-  }
-}

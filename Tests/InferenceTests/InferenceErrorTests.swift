@@ -19,10 +19,4 @@ struct InferenceErrorTests {
     #expect("\(error)".hasSuffix("."))
     #expect("\(error)".first?.isUppercase == true || "\(error)".hasPrefix("f "))
   }
-
-  @Test("a server's words are shown as one bounded line")
-  func bounds() {
-    #expect(InferenceError.oneLine("a\u{1b}[31m\r\n b\t\tc") == "a [31m b c")
-    #expect(InferenceError.oneLine(String(repeating: "x", count: 9000)).count == 501)
-  }
 }

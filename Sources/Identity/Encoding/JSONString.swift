@@ -25,14 +25,23 @@ package enum JSONString {
 
   private static func appendEscape(of byte: UInt8, to text: inout [UInt8]) {
     text.append(UInt8(ascii: "\\"))
+    if let letter = letter(escaping: byte) {
+      text.append(letter)
+    } else {
+      text += "u00".utf8 + Hex.encode(CollectionOfOne(byte))
+    }
+  }
+
+  /// The letter that stands for a byte behind a backslash; nil for the control characters that need their number.
+  package static func letter(escaping byte: UInt8) -> UInt8? {
     switch byte {
-    case 0x08: text.append(UInt8(ascii: "b"))
-    case 0x09: text.append(UInt8(ascii: "t"))
-    case 0x0a: text.append(UInt8(ascii: "n"))
-    case 0x0c: text.append(UInt8(ascii: "f"))
-    case 0x0d: text.append(UInt8(ascii: "r"))
-    case ..<0x20: text += "u00".utf8 + Hex.encode(CollectionOfOne(byte))
-    default: text.append(byte)
+    case 0x08: UInt8(ascii: "b")
+    case 0x09: UInt8(ascii: "t")
+    case 0x0a: UInt8(ascii: "n")
+    case 0x0c: UInt8(ascii: "f")
+    case 0x0d: UInt8(ascii: "r")
+    case ..<0x20: nil
+    default: byte
     }
   }
 

@@ -1,3 +1,5 @@
+import ForeignText
+
 /// The answer to `GET /models`. Names that could not be shown or asked for are left out.
 struct ModelListing: Decodable {
   /// The most models that are taken from one server.
@@ -25,10 +27,10 @@ struct ModelListing: Decodable {
 
   func models(provider: String) -> [ModelDescription] {
     data.prefix(Self.limit).compactMap { item in
-      guard (1...256).contains(item.id.utf8.count), item.id == InferenceError.oneLine(item.id) else {
+      guard (1...256).contains(item.id.utf8.count), item.id == ForeignText.oneLine(item.id) else {
         return nil
       }
-      let owner = InferenceError.oneLine(item.ownedBy ?? provider, limit: 100)
+      let owner = ForeignText.oneLine(item.ownedBy ?? provider, limit: 100)
       return ModelDescription(id: item.id, provider: provider, created: item.created, ownedBy: owner)
     }
   }

@@ -1,4 +1,5 @@
 public import AsyncHTTPClient
+import ForeignText
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -164,7 +165,7 @@ extension OpenAIProvider {
   private func serverMessage(_ value: JSONValue) -> String {
     let error = value["error"] ?? value
     let text = error.string ?? error["message"]?.string ?? error["detail"]?.string ?? error["error"]?.string
-    let message = InferenceError.oneLine(text ?? "no reason given")
+    let message = ForeignText.oneLine(text ?? "no reason given")
     return key?.redact(message) ?? message
   }
 

@@ -1,3 +1,5 @@
+import ForeignText
+
 /// The last words of a program: at most 8 KiB.
 struct OutputTail: Sendable {
   static let limit = 8 << 10
@@ -12,6 +14,6 @@ struct OutputTail: Sendable {
 
   /// The last line that is not empty.
   var lastLine: String? {
-    text.split(whereSeparator: \.isNewline).last.map { InferenceError.oneLine($0, limit: 300) }
+    text.split(whereSeparator: \.isNewline).last.map { ForeignText.oneLine($0, limit: 300) }
   }
 }

@@ -1,4 +1,5 @@
 import Crypto
+import ForeignText
 import Foundation
 import Glibc
 import Subprocess
@@ -29,7 +30,7 @@ struct RuntimeInstaller: Sendable {
       throw error
     } catch {
       if Task.isCancelled || error is CancellationError { throw CancellationError() }
-      throw InferenceError.installFailed(reason: InferenceError.oneLine("\(error)"))
+      throw InferenceError.installFailed(reason: ForeignText.oneLine("\(error)"))
     }
   }
 
@@ -124,7 +125,7 @@ struct RuntimeInstaller: Sendable {
     }
     let errors = output.split(separator: "\n").filter { $0.hasPrefix("ERROR:") }
     let reason = errors.last.map { $0.dropFirst(6) } ?? "pip gave no reason"
-    return .installFailed(reason: "pip says: " + InferenceError.oneLine(reason, limit: 300))
+    return .installFailed(reason: "pip says: " + ForeignText.oneLine(reason, limit: 300))
   }
 
   /// The SHA-256 of a file, in hexadecimal.

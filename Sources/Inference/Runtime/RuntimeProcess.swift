@@ -1,3 +1,4 @@
+import ForeignText
 import Foundation
 import Subprocess
 import Synchronization
@@ -90,7 +91,7 @@ final class RuntimeProcess: Sendable {
       }
       return result.closureResult.lastLine ?? "it ended (\(result.terminationStatus))"
     } catch {
-      return InferenceError.oneLine("\(error)", limit: 300)
+      return ForeignText.oneLine("\(error)", limit: 300)
     }
   }
 

@@ -1,3 +1,4 @@
+import Identity
 import NIOCore
 
 extension ByteBuffer {
@@ -21,24 +22,12 @@ extension ByteBuffer {
   }
 
   private mutating func writeEscape(of byte: UInt8) {
-    let short: UInt8? =
-      switch byte {
-      case UInt8(ascii: "\""), UInt8(ascii: "\\"): byte
-      case 0x08: UInt8(ascii: "b")
-      case 0x0C: UInt8(ascii: "f")
-      case 0x0A: UInt8(ascii: "n")
-      case 0x0D: UInt8(ascii: "r")
-      case 0x09: UInt8(ascii: "t")
-      default: nil
-      }
     writeInteger(UInt8(ascii: "\\"))
-    if let short {
-      writeInteger(short)
+    if let letter = JSONString.letter(escaping: byte) {
+      writeInteger(letter)
     } else {
-      let digits: StaticString = "0123456789abcdef"
       writeStaticString("u00")
-      writeInteger(digits.utf8Start[Int(byte >> 4)])
-      writeInteger(digits.utf8Start[Int(byte & 15)])
+      writeBytes(Hex.encode(CollectionOfOne(byte)))
     }
   }
 }
