@@ -26,6 +26,8 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
   case noPhraseSlot
   /// The words are those of another identity than the one of this host.
   case otherIdentity(here: Address, given: Address)
+  /// No slot holds the data key for a machine.
+  case noCredentialSlot
   /// The passphrase opens no slot.
   case wrongPassphrase
   /// The key store holds another data key than the slot, and there is no data that would say which one is right.
@@ -87,6 +89,8 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
       These words belong to another identity (\(given)) than this host's (\(here)); nothing was changed. Use the \
       words of this one, or another OSAURUS_HOME for that one.
       """
+    case .noCredentialSlot:
+      "No key slot opens with a systemd credential; nothing was changed. See 'osaurus-host storage slots list'."
     case .wrongPassphrase:
       "This passphrase opens no key slot; nothing was changed. Try again, it counts to the letter."
     case .otherDataKey(let keyStore):

@@ -46,6 +46,11 @@ public enum KeyringError: Error, Hashable, Sendable {
   /// The machine has not the memory that turning a passphrase into a key takes.
   case notEnoughMemory(mebibytes: Int)
 
+  /// A store that keys are to be moved to holds another one under the same name.
+  case occupied(item: String, kind: KeyStoreKind)
+  /// A store does not give back what was put there.
+  case forgets(item: String, kind: KeyStoreKind)
+
   /// `systemd-creds` is not installed.
   case credentialsMissing
   /// `systemd-creds` does not serve this user.
@@ -99,6 +104,10 @@ extension KeyringError: CustomStringConvertible {
       "The key store needs its passphrase, there is no terminal, and this user may not ask through systemd-ask-password. Run this on a terminal, or give the service the systemd credential osaurus-passphrase."
     case .notEnoughMemory(let mebibytes):
       "Turning the passphrase into a key takes \(mebibytes) MiB of memory, which the system did not give; end other programs and try again."
+    case .occupied(let item, let kind):
+      "The key store '\(kind.rawValue)' holds another '\(item)' already, and nobody knows whose it is. Move its file away first; nothing was changed."
+    case .forgets(let item, let kind):
+      "The key store '\(kind.rawValue)' does not have the same '\(item)' as the other one. No key was removed; run 'osaurus-host keystore show'."
     case .credentialsMissing:
       "systemd-creds is not installed, which seals systemd credentials. Install systemd 250 or newer, or choose another key store."
     case .credentialsNeedRoot:

@@ -88,7 +88,8 @@ private struct Examination {
     } catch {
       return Finding(
         part: "keyring", state: .note, detail: error.description,
-        remedy: "Keys can rest in a file instead: osaurus-host init --keystore file")
+        remedy:
+          "Keys can rest elsewhere: osaurus-host init --keystore passphrase (or systemd-credential, or file)")
     }
   }
 
@@ -134,6 +135,7 @@ private struct Examination {
         part: "settings", state: .note, detail: "'\(name)' in host.json means nothing",
         remedy: "Correct or remove it in \(folders.settingsFile.path)")
     }
+    findings += unfinishedMoves(folders)
     do {
       let check = try HostCheck(folders: folders, settings: settings)
       findings += [
@@ -154,6 +156,16 @@ private struct Examination {
     }
     findings.append(await models(folders, settings))
     return findings
+  }
+
+  private func unfinishedMoves(_ folders: HostFolders) -> [Finding] {
+    let reports = (try? HostKeyStores(folders: folders).reports()) ?? []
+    return reports.filter(\.choice.isUnfinished).map { report in
+      let end = (report.choice.copyingTo ?? report.choice.current).rawValue
+      return Finding(
+        part: "keys", state: .note, detail: "a move of the keys was interrupted; copies may be in two places",
+        remedy: "osaurus-host keystore move --to \(end)")
+    }
   }
 
   private static func broken(_ part: String, _ error: any Error) -> Finding {

@@ -31,7 +31,7 @@ enum FailureTranslation {
     case .notInitialised: "not_initialised"
     case .alreadyInitialised: "already_initialised"
     case .otherIdentity: "other_identity"
-    case .noPhraseSlot, .wrongPassphrase: "slot_not_opened"
+    case .noPhraseSlot, .noCredentialSlot, .wrongPassphrase: "slot_not_opened"
     case .addressInUse, .addressUnusable: "address"
     default: "host"
     }

@@ -22,7 +22,8 @@ struct OsaurusHost: AsyncParsableCommand {
         name: "This host",
         subcommands: [
           InitCommand.self, RecoverCommand.self, IdentityCommand.self, ServeCommand.self,
-          StatusCommand.self, DoctorCommand.self, StorageCommand.self, ServiceCommand.self,
+          StatusCommand.self, DoctorCommand.self, StorageCommand.self, KeystoreCommand.self,
+          ServiceCommand.self,
         ]),
       CommandGroup(
         name: "Agents and models",

@@ -7,23 +7,17 @@ import Keyring
 struct PeerPlace {
   let book: PeerBook
 
-  /// `connector.json`: where the keys of peers rest, decided when the first one is added.
-  private struct Choice: Codable {
-    var id: UUID
-    var keystore: KeyStoreKind
-  }
-
   /// What is there already; an empty book where nothing is.
   static func open() throws -> PeerPlace {
     let folders = try OpenHost.folders()
-    let choice = try read(folders) ?? Choice(id: UUID(), keystore: .file)
+    let choice = try ConnectorSettings.read(folders) ?? ConnectorSettings(id: UUID(), keystore: .file)
     return PeerPlace(choice, folders)
   }
 
   /// The place to add a peer to, made where there is none.
   static func make(keyStore wanted: KeyStoreKind?) throws -> PeerPlace {
     let folders = try OpenHost.folders()
-    if let choice = try read(folders) {
+    if let choice = try ConnectorSettings.read(folders) {
       guard wanted == nil || wanted == choice.keystore else {
         throw CommandFailure.wrongUsage(
           "The keys of other hosts rest in '\(choice.keystore.rawValue)' here; leave --keystore out.")
@@ -31,27 +25,14 @@ struct PeerPlace {
       return PeerPlace(choice, folders)
     }
     try folders.create()
-    let choice = Choice(id: UUID(), keystore: try HostKeyStore.choose(wanted))
-    try PrivateFile.replace(file(folders), with: [UInt8](try JSONEncoder().encode(choice)))
+    let choice = ConnectorSettings(id: UUID(), keystore: try HostKeyStore.choose(wanted))
+    try choice.write(folders)
     if choice.keystore == .file { Terminal.note(HostKeyStore.plainWords(.file)) }
     return PeerPlace(choice, folders)
   }
 
-  private init(_ choice: Choice, _ folders: HostFolders) {
+  private init(_ choice: ConnectorSettings, _ folders: HostFolders) {
     book = PeerBook(
       folders: folders, keys: HostKeyStore.open(choice.keystore, hostID: choice.id, folders: folders))
-  }
-
-  private static func file(_ folders: HostFolders) -> URL {
-    folders.configuration.appending(path: "connector.json")
-  }
-
-  private static func read(_ folders: HostFolders) throws -> Choice? {
-    let file = file(folders)
-    guard let bytes = try PrivateFile.read(file, limit: 4096) else { return nil }
-    guard let choice = try? JSONDecoder().decode(Choice.self, from: Data(bytes)) else {
-      throw KeyringError.malformed(path: file.path)
-    }
-    return choice
   }
 }

@@ -1,8 +1,8 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
 import Host
 import Identity
-import Keyring
+public import Keyring
 import SecretMemory
 import Storage
 
@@ -23,7 +23,7 @@ struct StorageCommand: AsyncParsableCommand {
         Example: osaurus-host storage slots list
 
         Everything stored is encrypted under one data key, which rests in the key store. A key slot holds that key \
-        sealed: under the 24 words, or under a passphrase. When the key store is lost, any one slot opens the data.
+        sealed: under the 24 words, under a passphrase, or for this machine. When the key store is lost, any one slot opens the data.
         """,
       subcommands: [List.self, Add.self, Remove.self, Test.self, Restore.self])
   }
@@ -31,13 +31,14 @@ struct StorageCommand: AsyncParsableCommand {
 
 /// What opens a slot, as people write it.
 enum SlotKind: String, CaseIterable, ExpressibleByArgument {
-  case phrase, passphrase
+  case phrase, passphrase, credential
 
   /// What the slot wants, in words.
   var words: String {
     switch self {
     case .phrase: "the 24 words"
     case .passphrase: "a passphrase"
+    case .credential: "this machine"
     }
   }
 }
@@ -85,15 +86,20 @@ extension StorageCommand.Slots {
 
   struct Add: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Add a key slot, for the 24 words or for a passphrase.",
+      abstract: "Add a key slot, for the 24 words, for a passphrase or for this machine.",
       discussion: """
         Example: osaurus-host storage slots add passphrase
 
         A passphrase is asked for twice, and not shown; 12 characters are the least, five random words are good. \
-        The 24 words need not be typed.
+        The 24 words need not be typed. 'credential' is a secret that only this machine decrypts, by its TPM or by a \
+        key that only root can read; systemd-creds makes it, before systemd 256 for root alone.
         """)
 
-    @Argument(help: "What shall open it: phrase or passphrase.") var kind: SlotKind
+    @Argument(help: "What shall open it: phrase, passphrase or credential.") var kind: SlotKind
+    @Option(
+      name: .customLong("with-key"),
+      help: "For credential, what seals it: tpm2, host (the machine's key), or auto for what there is.")
+    var withKey = SystemdCredentials.Binding.auto
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
@@ -102,6 +108,7 @@ extension StorageCommand.Slots {
       switch kind {
       case .phrase: slot = try slots.addPhrase()
       case .passphrase: slot = try slots.add(passphrase: try NewPassphrase.ask())
+      case .credential: slot = try slots.addCredential(sealedWith: withKey)
       }
       if output.json { return Terminal.say(try JSONText.encode(SlotRow(slot))) }
       Terminal.say("Added: \(kind.words) now open\(kind == .phrase ? "" : "s") what this host stores.")
@@ -142,7 +149,7 @@ extension StorageCommand.Slots {
         Nothing is changed. Exit code 1 when it opens nothing.
         """)
 
-    @Argument(help: "What to try: phrase or passphrase.") var kind: SlotKind
+    @Argument(help: "What to try: phrase, passphrase or credential.") var kind: SlotKind
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
@@ -160,11 +167,11 @@ extension StorageCommand.Slots {
       discussion: """
         Example: osaurus-host storage slots restore phrase
 
-        The 24 words bring back the identity and the data key, a passphrase the data key alone. Nothing is changed \
+        The 24 words bring back the identity and the data key, a passphrase and this machine the data key alone. Nothing is changed \
         unless the key opens the databases.
         """)
 
-    @Argument(help: "What to restore from: phrase or passphrase.") var kind: SlotKind
+    @Argument(help: "What to restore from: phrase, passphrase or credential.") var kind: SlotKind
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
@@ -177,6 +184,8 @@ extension StorageCommand.Slots {
       case .passphrase(let passphrase):
         restored = try HostRecovery.restoreDataKey(
           withPassphrase: passphrase, folders: folders, settings: settings)
+      case .credential:
+        restored = try HostRecovery.restoreDataKeyWithCredential(folders: folders, settings: settings)
       }
       let names = restored.items.map(\.name).sorted()
       if output.json {
@@ -199,6 +208,7 @@ extension SlotKind {
   fileprivate func ask() throws -> SlotSecret {
     switch self {
     case .passphrase: return .passphrase(try Passphrase(typed: Terminal.readSecret(prompt: "Passphrase: ")))
+    case .credential: return .credential(.auto)
     case .phrase:
       let line = try Terminal.readSecret(prompt: "The 24 words, in one line: ")
       return try line.withUnsafeBytes { bytes in
@@ -211,7 +221,7 @@ extension SlotKind {
 /// A slot as scripts get it.
 private struct SlotRow: Encodable {
   let id: String
-  /// `phrase` or `passphrase`.
+  /// `phrase`, `passphrase` or `credential`.
   let kind: String
   let created: Date
   /// The identity whose words open it.
@@ -226,3 +236,5 @@ private struct SlotRow: Encodable {
 
   var words: String { SlotKind(rawValue: kind)?.words ?? kind }
 }
+
+extension SystemdCredentials.Binding: ExpressibleByArgument {}

@@ -11,7 +11,8 @@ struct KeyringErrorTests {
     .malformed(path: "/p"), .socketPathTooLong("/p"), .noHome, .newerFile(path: "/p"), .dismissed, .ended,
     .notOpened(path: "/p", kind: .passphrase), .notOpened(path: "/p", kind: .systemdCredential),
     .passphraseNotText, .shortPassphrase(minimum: 12), .passphrasesDiffer, .nobodyToAsk, .notAnswered,
-    .askingNotPermitted, .notEnoughMemory(mebibytes: 64), .credentialsMissing, .credentialsNeedRoot,
+    .askingNotPermitted, .notEnoughMemory(mebibytes: 64), .credentialsMissing,
+    .occupied(item: "data-key", kind: .file), .forgets(item: "data-key", kind: .file), .credentialsNeedRoot,
     .credentialFileMissing(path: "/p"), .credentialUnsealed, .credentialRefused("no TPM."),
     .programTimedOut("systemd-creds"), .programFailed("systemd-creds", reason: "it was ended by a signal"),
   ]

@@ -49,6 +49,13 @@ public struct HostKeySlots: Sendable {
     return try file.add(.passphrase(passphrase), for: key)
   }
 
+  /// Adds a slot for this machine.
+  /// - Throws: as ``addPhrase()``.
+  public func addCredential(sealedWith binding: SystemdCredentials.Binding) throws -> KeySlot {
+    let key = try HostKeyStore.keys(of: settings, folders: folders).1
+    return try file.add(.credential(binding), for: key)
+  }
+
   /// Finds a slot by its id or, where it is the only one, by its kind.
   /// - Throws: `StorageError.noSuchSlot`, or what ``listed()`` throws.
   public func find(_ reference: String) throws(StorageError) -> KeySlot {
@@ -80,6 +87,12 @@ public struct HostKeySlots: Sendable {
     guard let opened = try slots?.open(with: secret) else {
       // The right words did not open their slot.
       guard secret.identity == nil else { throw StorageError.alteredSlots }
+      guard !secret.isCredential else {
+        guard try listed().contains(where: { $0.kind.name == "credential" }) else {
+          throw HostError.noCredentialSlot
+        }
+        throw StorageError.alteredSlots
+      }
       throw HostError.wrongPassphrase
     }
     let conditions = try HostDatabases.check(in: folders, key: opened.key)

@@ -12,7 +12,7 @@ import Storage
 public enum HostRecovery {
   /// What was put back.
   public struct Restored: Hashable, Sendable {
-    /// The identity of the host; nil where a passphrase was used, which brings back the data key alone.
+    /// The identity of the host; nil where a passphrase or this machine was used, which brings back the data key alone.
     public let address: Address?
     /// What was missing in the key store, or wrong; empty where nothing was.
     public let items: Set<KeyItem>
@@ -58,7 +58,22 @@ public enum HostRecovery {
   public static func restoreDataKey(
     withPassphrase passphrase: consuming Passphrase, folders: HostFolders, settings: HostSettings
   ) throws -> Restored {
-    let opened = try HostKeySlots(folders: folders, settings: settings).open(with: .passphrase(passphrase))
+    try restoreDataKey(with: .passphrase(passphrase), folders: folders, settings: settings)
+  }
+
+  /// Puts the data key back into the key store, from the slot of this machine.
+  ///
+  /// - Throws: ``HostError/noCredentialSlot``, or as ``restoreDataKey(from:folders:settings:)``.
+  public static func restoreDataKeyWithCredential(
+    folders: HostFolders, settings: HostSettings
+  ) throws -> Restored {
+    try restoreDataKey(with: .credential(.auto), folders: folders, settings: settings)
+  }
+
+  private static func restoreDataKey(
+    with secret: borrowing SlotSecret, folders: HostFolders, settings: HostSettings
+  ) throws -> Restored {
+    let opened = try HostKeySlots(folders: folders, settings: settings).open(with: secret)
     let store = HostKeyStore.open(settings.keyStore, hostID: settings.hostID, folders: folders)
     guard try isToBeStored(opened, in: store) else { return Restored(address: nil, items: []) }
     try put(opened.key, into: store)

@@ -10,6 +10,9 @@ import Keyring
 struct HostSettingsFile: Codable, Hashable, Sendable {
   var hostID: UUID
   var keystore: KeyStoreKind
+  /// The other store of a move that has not ended; see `KeyStoreChoice`.
+  var keystoreCopyingTo: KeyStoreKind?
+  var keystoreLeaving: KeyStoreKind?
   /// False from the moment that a host is begun until all of it is there.
   var isComplete = true
   /// When the owner showed that the 24 words are written down.
@@ -41,7 +44,8 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
   var unknownKeys: [String] { unknown.keys.sorted() }
 
   enum CodingKeys: String, CodingKey, CaseIterable {
-    case hostID, keystore, isComplete, acknowledgedAt, port, bind, expose, allowedOrigins, allowedHosts
+    case hostID, keystore, keystoreCopyingTo, keystoreLeaving, isComplete, acknowledgedAt, port, bind, expose,
+      allowedOrigins, allowedHosts
     case allowPlaintextClients, allowUnsealedKeys, modelURL, model, modelKeyFile, detectLocalServers
     case handshakesPerMinute, redemptionsPerMinute, maxConnections, maxConnectionsPerNetwork, maxAnswers,
       modelIdleSeconds, logLevel
@@ -56,6 +60,8 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     hostID = try container.decode(UUID.self, forKey: .hostID)
     keystore = try container.decode(KeyStoreKind.self, forKey: .keystore)
+    keystoreCopyingTo = try container.decodeIfPresent(KeyStoreKind.self, forKey: .keystoreCopyingTo)
+    keystoreLeaving = try container.decodeIfPresent(KeyStoreKind.self, forKey: .keystoreLeaving)
     isComplete = try container.decodeIfPresent(Bool.self, forKey: .isComplete) ?? true
     acknowledgedAt = try container.decodeIfPresent(Date.self, forKey: .acknowledgedAt)
     port = try container.decodeIfPresent(Int.self, forKey: .port)

@@ -4,7 +4,7 @@ public import Identity
 public import Keyring
 import SecretMemory
 
-/// One way to the data key: the key itself, sealed under what the 24 words or a passphrase give.
+/// One way to the data key: the key itself, sealed under what the 24 words, a passphrase or a machine give.
 ///
 /// The box is XChaCha20-Poly1305 with a random nonce; everything else that stands in the slot, and the host that it
 /// belongs to, are its additional data. So a slot opens in its own host and unchanged, or not at all.
@@ -15,16 +15,21 @@ public struct KeySlot: Hashable, Sendable, Identifiable {
     case phrase(Address)
     /// A passphrase, through Argon2id with this salt.
     case passphrase(Argon2Parameters, salt: [UInt8])
+    /// 32 bytes that `systemd-creds` sealed on a machine, as the text that it gave.
+    case credential([UInt8])
 
     /// How people call it.
     public var name: String {
       switch self {
       case .phrase: "phrase"
       case .passphrase: "passphrase"
+      case .credential: "credential"
       }
     }
   }
 
+  /// The most bytes of a sealed credential.
+  static let credentialLimit = 4096
   static let nonceSize = Int(crypto_aead_xchacha20poly1305_ietf_NPUBBYTES)
   static let sealedSize = DataKey.byteCount + Int(crypto_aead_xchacha20poly1305_ietf_ABYTES)
 
@@ -48,6 +53,17 @@ public struct KeySlot: Hashable, Sendable, Identifiable {
         try passphrase.checkLength()
         let chosen = if let cost { cost } else { try Argon2Parameters.measured() }
         kind = .passphrase(chosen, salt: RandomBytes.make(Argon2Parameters.saltSize))
+      } catch {
+        throw .file(error)
+      }
+    case .credential(let binding):
+      do throws(KeyringError) {
+        let sealed = try SystemdCredentials().encrypt(
+          .random(count: DataKey.byteCount), name: SlotSecret.credentialName, with: binding)
+        guard sealed.count <= Self.credentialLimit else {
+          throw .credentialRefused("it is larger than \(Self.credentialLimit) bytes")
+        }
+        kind = .credential(sealed)
       } catch {
         throw .file(error)
       }
@@ -108,6 +124,7 @@ public struct KeySlot: Hashable, Sendable, Identifiable {
     case .phrase(let address): lines.append(address.lowercased)
     case .passphrase(let cost, let salt):
       lines += [String(cost.operations), String(cost.memory), Data(salt).base64EncodedString()]
+    case .credential(let sealed): lines.append(Data(sealed).base64EncodedString())
     }
     return Array((lines.joined(separator: "\n") + "\n").utf8)
   }
@@ -121,7 +138,7 @@ public struct KeySlot: Hashable, Sendable, Identifiable {
 /// The slot in `keyslots.json`. Whatever could not have been written is refused.
 extension KeySlot: Codable {
   private enum CodingKeys: String, CodingKey {
-    case id, kind, created, address, operations, memory, salt, nonce, sealed
+    case id, kind, created, address, operations, memory, salt, credential, nonce, sealed
   }
 
   public init(from decoder: any Decoder) throws {
@@ -144,6 +161,10 @@ extension KeySlot: Codable {
           memory: try container.decode(Int.self, forKey: .memory))
       else { throw refusal(.memory) }
       kind = .passphrase(cost, salt: try bytes(.salt, Argon2Parameters.saltSize))
+    case "credential":
+      let sealed = try container.decode(Data.self, forKey: .credential)
+      guard (1...Self.credentialLimit).contains(sealed.count) else { throw refusal(.credential) }
+      kind = .credential([UInt8](sealed))
     default: throw refusal(.kind)
     }
     self.init(
@@ -163,6 +184,7 @@ extension KeySlot: Codable {
       try container.encode(cost.operations, forKey: .operations)
       try container.encode(cost.memory, forKey: .memory)
       try container.encode(Data(salt), forKey: .salt)
+    case .credential(let sealed): try container.encode(Data(sealed), forKey: .credential)
     }
     try container.encode(Data(nonce), forKey: .nonce)
     try container.encode(Data(sealed), forKey: .sealed)

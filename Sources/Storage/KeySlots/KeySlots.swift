@@ -1,6 +1,7 @@
 import Crypto
 public import Foundation
 public import Identity
+import Keyring
 import SecretMemory
 
 /// The ways to a host's data key besides its key store, in the order in which they were added.
@@ -44,11 +45,22 @@ public struct KeySlots: Hashable, Sendable {
   /// - Throws: ``StorageError/alteredSlots`` where a slot opens but the list is not as this host left it, and
   ///   ``StorageError/file(_:)``.
   public func open(with secret: borrowing SlotSecret) throws(StorageError) -> Opened? {
+    var refusal: StorageError?
     for slot in slots {
-      guard let key = try slot.open(with: secret, host: host) else { continue }
+      let opened: DataKey?
+      do throws(StorageError) {
+        opened = try slot.open(with: secret, host: host)
+      } catch {
+        // One that another machine made is no reason to leave out the one of this machine.
+        guard case .file(let reason) = error, case .credentialRefused(_) = reason else { throw error }
+        refusal = error
+        continue
+      }
+      guard let key = opened else { continue }
       try check(with: key)
       return Opened(slot: slot, key: key)
     }
+    if let refusal { throw refusal }
     return nil
   }
 

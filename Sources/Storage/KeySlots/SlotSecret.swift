@@ -2,16 +2,31 @@ public import Identity
 public import Keyring
 import SecretMemory
 
-/// What opens a key slot: the identity that the 24 words bring back, or a passphrase.
+/// What opens a key slot: the identity that the 24 words bring back, a passphrase, or this machine.
 public enum SlotSecret: ~Copyable, Sendable {
   case phrase(MasterKey)
   case passphrase(Passphrase)
+  /// What this machine keeps for root, or in its TPM; for a new slot, with what it is sealed.
+  case credential(SystemdCredentials.Binding)
 
-  /// The identity; nil for a passphrase.
+  /// The name under which the secret of a slot is sealed.
+  static let credentialName = "osaurus-slot"
+
+  /// Whether it is this machine.
+  public var isCredential: Bool {
+    switch self {
+    case .credential: true
+    case .phrase: false
+    case .passphrase: false
+    }
+  }
+
+  /// The identity; nil for everything but the words.
   public var identity: MasterKey? {
     switch self {
     case .phrase(let master): master
     case .passphrase: nil
+    case .credential: nil
     }
   }
 
@@ -28,6 +43,14 @@ public enum SlotSecret: ~Copyable, Sendable {
       guard case .passphrase(let cost, let salt) = kind else { return nil }
       do {
         return try cost.key(for: passphrase, salt: salt)
+      } catch {
+        throw .file(error)
+      }
+    case .credential:
+      guard case .credential(let sealed) = kind else { return nil }
+      do {
+        let secret = try SystemdCredentials().decrypt(sealed, name: Self.credentialName)
+        return secret.withUnsafeBytes { DataKey.derive("osaurus-slot-v1:credential", from: $0) }
       } catch {
         throw .file(error)
       }
