@@ -22,6 +22,10 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
   case keyStoreForgets(String)
   /// The keys are not where the settings say that they are.
   case keysMissing(keyStore: String)
+  /// The host has begun to change its identity, and the new one is not in its key store any more.
+  case identityChangeUnfinished(to: Address)
+  /// The identity was changed while the service was starting.
+  case identityChanged
   /// No slot holds the data key for the 24 words.
   case noPhraseSlot
   /// The words are those of another identity than the one of this host.
@@ -75,10 +79,17 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
       "The key store '\(kind)' did not give back what was put there; choose another one with '--keystore'."
     case .keysMissing(let kind):
       """
-      The keys of this host are not in its key store ('\(kind)'); unlock the keyring that they were put into, \
-      restore it, or bring them back from the 24 words with 'osaurus-host storage slots restore phrase'. Nothing was \
-      changed.
+      The keys of this host are not in its key store ('\(kind)'); unlock the keyring that they were put into, or \
+      bring them back from the 24 words with 'osaurus-host recover' (from a passphrase, the data key alone: \
+      'osaurus-host storage slots restore passphrase'). Nothing was changed.
       """
+    case .identityChangeUnfinished(let address):
+      """
+      This host was changing to the identity \(address), which is not in its key store any more; bring it back from its \
+      24 words with 'osaurus-host recover'.
+      """
+    case .identityChanged:
+      "The identity of this host was changed while the service was starting; start it again."
     case .noPhraseSlot:
       """
       The 24 words do not open what this host stored: it has no key slot for them. Bring its key store back, or use \

@@ -4,6 +4,8 @@ public import SecretMemory
 public enum KeyItem: Hashable, Sendable {
   /// The 32 bytes of the master identity.
   case masterKey
+  /// The 32 bytes of the identity that a host is changing to.
+  case nextMasterKey
   /// The 32 bytes from which every database's key derives.
   case dataKey
   /// The name and the key of this device, 36 bytes, with which it signs request tokens.
@@ -17,6 +19,7 @@ public enum KeyItem: Hashable, Sendable {
   public var name: String {
     switch self {
     case .masterKey: "master-key"
+    case .nextMasterKey: "next-master-key"
     case .dataKey: "data-key"
     case .deviceKey: "device-key"
     case .modelKey(let provider): "model-key:\(provider)"

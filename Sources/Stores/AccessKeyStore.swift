@@ -194,23 +194,6 @@ public struct AccessKeyStore: Sendable {
     try RisingCounter.keyCounter.raise(to: Int64(now.timeIntervalSince1970), database)
   }
 
-  /// Starts the counters of this host's identity, unless the database knows it already. A new identity has made no key
-  /// yet. Any other was somewhere before, and which of the keys that it made there were revoked is known only there: all
-  /// of them are refused.
-  public func begin(master: Address, isNew: Bool = false, now: Date = Date()) async throws {
-    let isKnown = try await pool.read { try Self.threshold(of: master, $0) != nil }
-    if isKnown { return }
-    try await pool.write { database in
-      if !isNew { _ = try Self.thresholdOfNow(now, database) }
-      if try Self.begin(master, database) { try RisingCounter.generation.next(database) }
-    }
-  }
-
-  private static func threshold(of issuer: Address, _ database: Database) throws -> Int64? {
-    try Int64.fetchOne(
-      database, sql: "SELECT threshold FROM counter_thresholds WHERE issuer = ?", arguments: [issuer])
-  }
-
   /// A threshold above every counter: nothing that the issuer signed or will sign is taken.
   private static let everything = Int64.max
 
@@ -218,6 +201,13 @@ public struct AccessKeyStore: Sendable {
   /// transaction.
   static func retire(_ address: Address, now: Date, _ database: Database) throws {
     _ = try revoke(upTo: everything, by: address, now: now, database)
+  }
+
+  /// Whether an address went for good.
+  static func isRetired(_ address: Address, _ database: Database) throws -> Bool {
+    try Int64.fetchOne(
+      database, sql: "SELECT threshold FROM counter_thresholds WHERE issuer = ?", arguments: [address])
+      == everything
   }
 
   /// Starts an address that is new here, inside the caller's transaction: keys of it with the counters of before were
@@ -288,6 +278,8 @@ public struct AccessKeyStore: Sendable {
       let threshold: Int64 = row["threshold"]
       rules.counterThresholds[row["issuer"]] = threshold == everything ? .max : UInt64(threshold)
     }
+    rules.counterFloor = UInt64(
+      try Int64.fetchOne(database, sql: "SELECT key_floor FROM identity") ?? 0)
     var trusted = 0
     for entry in try TrustedIssuerStore.list(database) {
       trusted += 1

@@ -72,17 +72,21 @@ public struct AgentStore: Sendable {
     try AgentRecord.filter(Column(column) == value).fetchOne(database)
   }
 
-  /// Makes an agent under the next index.
+  /// Makes an agent under the next index, or under one that the owner names.
   /// - Parameter derive: gives the address of an index.
-  /// - Throws: ``StoresError/badName``, ``StoresError/nameTaken(_:)``, or what `derive` throws.
+  /// - Throws: ``StoresError/badName``, ``StoresError/nameTaken(_:)``, ``StoresError/indexGiven(_:)``, or what `derive`
+  ///   throws.
   public func create(
     name: String, description: String = "", systemPrompt: String = "", model: String? = nil,
-    isExposed: Bool = true, now: Date = Date(), derive: @escaping @Sendable (AgentIndex) throws -> Address
+    isExposed: Bool = true, index wanted: AgentIndex? = nil, now: Date = Date(),
+    derive: @escaping @Sendable (AgentIndex) throws -> Address
   ) async throws -> AgentRecord {
     let name = try Self.checked(name)
     return try await pool.write { database in
       try Self.refuse(taken: name, except: nil, database)
-      let (index, address) = try Self.nextAddress(derive, database)
+      let (index, address) =
+        try wanted.map { try Self.address(at: $0, derive, database) }
+        ?? Self.nextAddress(derive, database)
       let record = AgentRecord(
         id: UUID(), name: name, description: description.asStored, systemPrompt: systemPrompt.asStored,
         model: model, keyIndex: index, address: address, isExposed: isExposed, createdAt: now.asStored,
@@ -172,15 +176,24 @@ public struct AgentStore: Sendable {
     try TrustedIssuerStore.forget(agent: address, database)
   }
 
+  /// The address of an index that the owner names. It may be one that another host has served.
+  private static func address(
+    at wanted: AgentIndex, _ derive: (AgentIndex) throws -> Address, _ database: Database
+  ) throws -> (AgentIndex, Address) {
+    let index = try AgentIndices.take(wanted, database)
+    let address = try derive(index)
+    guard try !AccessKeyStore.isRetired(address, database) else {
+      throw StoresError.indexGiven(wanted.rawValue)
+    }
+    return (index, address)
+  }
+
   /// The next index whose address no agent ever had, and that address.
   private static func nextAddress(
     _ derive: (AgentIndex) throws -> Address, _ database: Database
   ) throws -> (AgentIndex, Address) {
     while true {
-      guard let number = UInt32(exactly: try RisingCounter.agentIndex.next(database)) else {
-        throw StoresError.indicesExhausted
-      }
-      let index = AgentIndex(rawValue: number)
+      let index = try AgentIndices.take(nil, database)
       let address = try derive(index)
       if try AccessKeyStore.begin(address, database) { return (index, address) }
     }

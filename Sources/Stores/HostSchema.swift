@@ -72,7 +72,7 @@ public enum HostSchema {
           ALTER TABLE whitelist ADD COLUMN label TEXT NOT NULL DEFAULT '';
           ALTER TABLE whitelist ADD COLUMN added_at REAL;
 
-          -- Whoever has no threshold signed somewhere else before: see AccessKeyStore.begin.
+          -- An address that has a threshold was given before: see AccessKeyStore.begin.
           INSERT OR IGNORE INTO counter_thresholds (issuer, threshold)
             SELECT address, 0 FROM agents WHERE address IS NOT NULL UNION SELECT issuer, 0 FROM access_keys;
 
@@ -111,6 +111,33 @@ public enum HostSchema {
             answer BLOB
           ) STRICT;
           CREATE INDEX invites_agent ON invites (agent);
+          """)
+    }
+    migrator.registerMigration("4 identity health and recovery") { database in
+      try database.execute(
+        sql: """
+          -- One row. master is whose agents these are; without one nobody has said so yet. is_past_known says that every
+          -- index and counter of that identity was given here. Keys of its own below key_floor are refused.
+          -- Indices are given from first_index on; counters.agent_index is the last one.
+          CREATE TABLE identity (
+            id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+            master TEXT,
+            is_past_known INTEGER NOT NULL,
+            first_index INTEGER NOT NULL DEFAULT 0,
+            key_floor INTEGER NOT NULL DEFAULT 0
+          ) STRICT;
+          INSERT INTO identity (id, is_past_known) SELECT 1,
+            EXISTS (SELECT 1 FROM agents) OR EXISTS (SELECT 1 FROM access_keys)
+            OR EXISTS (SELECT 1 FROM counters WHERE name = 'agent_index' AND value > -1)
+            OR EXISTS (SELECT 1 FROM counters WHERE name = 'key_counter' AND value > 0);
+
+          -- Indices that were given besides: by the owner's word, or before a host began to count elsewhere.
+          CREATE TABLE given_indices (
+            master TEXT NOT NULL,
+            first INTEGER NOT NULL,
+            last INTEGER NOT NULL,
+            PRIMARY KEY (master, first)
+          ) STRICT, WITHOUT ROWID;
           """)
     }
     migrator.registerMigration("5 devices") { database in

@@ -32,6 +32,8 @@ public enum StoresError: Error, Hashable, Sendable {
   case nameTaken(String)
   /// A name is empty, longer than 64 characters, holds control characters, or reads as an address or an id.
   case badName
+  /// That index was given to an agent before.
+  case indexGiven(UInt32)
   /// Every index was used.
   case indicesExhausted
   /// A number that must never start anew is gone from the database.
@@ -62,6 +64,8 @@ extension StoresError: CustomStringConvertible {
     case .noSuchSession: "There is no such conversation with this agent."
     case .nameTaken(let name): "There is an agent called '\(name)' already; choose another name."
     case .badName: "An agent's name has 1 to 64 characters on one line, and is no address and no id."
+    case .indexGiven(let index):
+      "The index \(index) was given to an agent here before, and none is given twice; see 'osaurus-host agent list'."
     case .indicesExhausted: "This identity has no agent index left."
     case .counterMissing:
       "The host's database is damaged: a counter is gone. Bring a backup back before agents or keys are made."

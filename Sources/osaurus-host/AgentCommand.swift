@@ -8,7 +8,7 @@ struct AgentCommand: AsyncParsableCommand {
     abstract: "Make, look at and change agents.",
     discussion: "Example: osaurus-host agent create Ada --model smollm2-135m",
     subcommands: [
-      Create.self, List.self, Show.self, Set.self, Rotate.self, Revoke.self, Delete.self,
+      Create.self, List.self, Show.self, Set.self, Rotate.self, Revoke.self, Restore.self, Delete.self,
     ])
 
   struct Create: AsyncParsableCommand {
@@ -17,18 +17,22 @@ struct AgentCommand: AsyncParsableCommand {
       discussion: "Example: osaurus-host agent create Ada --prompt-file ada.txt")
 
     @Argument(help: "What to call it.") var name: String
+    @Option(help: "The index of its key, for an agent that this identity has on another host as well.")
+    var index: UInt32?
     @OptionGroup var traits: AgentTraits
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-      let change = try traits.change(name: name)
-      try await Owner.withConnection { owner in
+      var change = try traits.change(name: name)
+      change.index = index
+      try await Owner.withConnection { [change] owner in
         let answer = try await owner.send("POST", "/control/agents", change)
         if output.json { return try answer.show() }
         let agent = try answer.decoded(AgentRow.self)
         Terminal.say("\(agent.name) lives here now.")
         Terminal.say("  address  \(agent.address ?? "none")")
         Terminal.say("  id       \(agent.id)")
+        if index != nil { Restore.tellOfOtherHosts() }
         Terminal.say(
           Terminal.dim(
             "Let a device in with: osaurus-host key create --agent \(ShellWord.quoted(agent.name))"))
@@ -234,6 +238,7 @@ struct AgentChange: Encodable {
   let systemPrompt: String?
   let model: String?
   let exposed: Bool?
+  var index: UInt32?
 }
 
 struct AgentList: Decodable { let agents: [AgentRow] }

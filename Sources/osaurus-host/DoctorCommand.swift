@@ -144,6 +144,7 @@ private struct Examination {
           part: "keys", state: settings.keyStore == .file ? .note : .good,
           detail: HostKeyStore.plainWords(settings.keyStore)),
       ]
+      findings.append(HostHealth.finding())
       if WordsAcknowledgement(folders: folders).isMissing {
         findings.append(
           Finding(

@@ -7,10 +7,12 @@ import Identity
 struct IdentityCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "identity",
-    abstract: "Show who this host is, and confirm the words that bring it back.",
+    abstract: "Show who this host is and how that identity is, confirm its words, repair or replace it.",
     discussion: "Example: osaurus-host identity show",
     subcommands: [
-      IdentityShow.self, IdentityConfirm.self, IdentityPhrase.self, TokenCommand.self, IdentityDevice.self,
+      IdentityShow.self, IdentityHealthCommand.self, IdentityConfirm.self, IdentityPhrase.self,
+      IdentityRepairCommand.self, IdentityResetCommand.self, IdentityShutKeysCommand.self,
+      TokenCommand.self, IdentityDevice.self,
     ])
 }
 
@@ -22,7 +24,7 @@ struct IdentityShow: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let words = WordsAcknowledgement(folders: try OpenHost.folders())
+    let words = WordsAcknowledgement(folders: try await OpenHost.finishedFolders())
     let address = try words.master().address.checksummed
     if output.json {
       return Terminal.say(
@@ -53,7 +55,7 @@ struct IdentityConfirm: AsyncParsableCommand {
 
   func run() async throws {
     try requireTerminal()
-    let folders = try OpenHost.folders()
+    let folders = try await OpenHost.finishedFolders()
     let master = try WordsAcknowledgement(folders: folders).master()
     try await TerminalScreen.lend(plain: screen.plain) { screen in
       try WordsConfirmation(folders: folders, address: master.address).run(on: screen, showing: false) {
@@ -73,7 +75,7 @@ struct IdentityPhrase: AsyncParsableCommand {
 
   func run() async throws {
     try requireTerminal()
-    let master = try WordsAcknowledgement(folders: try OpenHost.folders()).master()
+    let master = try WordsAcknowledgement(folders: try await OpenHost.finishedFolders()).master()
     do {
       try await TerminalScreen.lend(plain: screen.plain) { screen in
         try master.mnemonic().withWords { words in

@@ -9,6 +9,13 @@ enum OpenHost {
     try HostFolders.resolve(environment: ProcessInfo.processInfo.environment)
   }
 
+  /// The folders, once a change of identity that was interrupted is done.
+  static func finishedFolders() async throws -> HostFolders {
+    let folders = try folders()
+    try await IdentityChange(folders: folders).finish()
+    return folders
+  }
+
   static func services() async throws -> HostServices {
     let folders = try folders()
     let settings = try HostSettings.load(

@@ -1,7 +1,7 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
 import Host
-import Identity
+public import Identity
 import Keyring
 
 /// `recover`: brings an identity back from its 24 words.
@@ -15,6 +15,10 @@ struct RecoverCommand: AsyncParsableCommand {
 
       On a machine without a host it makes one with this identity. Where there is one, the words are compared with it, \
       and what it has lost is put back. Words of another identity change nothing without --restore-anyway.
+
+      Which keys were revoked elsewhere, which issuers were trusted, and which indices and counters were used is not in \
+      the words. So keys that were made before are shut unless you say otherwise, and new agents get indices that no \
+      other host takes.
       """)
 
   @Flag(
@@ -23,6 +27,16 @@ struct RecoverCommand: AsyncParsableCommand {
   var restoreAnyway = false
   @Option(help: "Where the keys of a new host rest: secret-service, passphrase, systemd-credential or file.")
   var keystore: KeyStoreKind?
+  @Option(
+    name: .customLong("old-keys"),
+    help:
+      "What becomes of access keys that were made before, on any host: shut or keep. Without a terminal, shut."
+  )
+  var oldKeys: OldAccessKeys?
+  @Flag(
+    name: .customLong("repair-agents"),
+    help: "With --restore-anyway: give agents of the other identity new addresses without asking.")
+  var repairAgents = false
   /// Taken so that they are refused without being repeated.
   @Argument(parsing: .remaining, help: .hidden) var words: [String] = []
   @OptionGroup var screen: ScreenOptions
@@ -113,17 +127,21 @@ struct RecoverCommand: AsyncParsableCommand {
         try Terminal.confirm(
           "There is no host here. Make one with this identity?", assumingYes: confirmation.yes)
       }
+      let oldKeys = chosenOldKeys()
       let made = try await recovery.makeHost(
-        keyStore: keystore, passphrases: try passphrases())
+        keyStore: keystore, oldKeys: oldKeys, passphrases: try passphrases())
       tell("The host is made. \(made.keyStoreWords)")
       tell(
         """
-        What was only on another machine is not here: the names of agents, access keys, and which of them were revoked. \
-        So no access key that was made before is taken here; make new ones: osaurus-host key create --agent NAME
+        What was only on another machine is not here: the names of agents, access keys, which of them were revoked, \
+        which issuers were trusted, and which indices and counters were used.
         """)
       tell(
-        "Agents that are created in the same order have the same addresses again: osaurus-host agent create NAME"
+        oldKeys == .shut
+          ? "Access keys that were made before are refused here."
+          : "Access keys that were made before and have not ended are good again, revoked ones among them. To shut them: osaurus-host identity shut-keys"
       )
+      tell("New agents get addresses that no other host gives. To bring one back: osaurus-host agent restore")
       return .made
     case .same(let agents):
       try recovery.acknowledge()
@@ -131,17 +149,19 @@ struct RecoverCommand: AsyncParsableCommand {
         "The host on this machine has this identity, and its keys are in their place. Nothing was changed.")
       if let agents { tell(Self.words(agents)) }
       return .unchanged
-    case .other(let present):
-      try await replace(recovery, of: "the host has the identity \(present.checksummed).")
+    case .other(let present, let agents):
+      try await replace(
+        recovery, of: "the host has the identity \(present.checksummed).", foreignAgents: agents.foreign)
       return .restored
-    case .lost(let agents) where agents.foreign > 0:
+    case .lost(let isKnown, let agents) where agents.foreign > 0 && !isKnown:
       let addresses = agents.addresses.prefix(4).map(\.checksummed).joined(separator: ", ")
       try await replace(
         recovery,
-        of: "\(agents.foreign) of \(agents.addresses.count) agents have another one (agents: \(addresses)).")
+        of: "\(agents.foreign) of \(agents.addresses.count) agents have another one (agents: \(addresses)).",
+        foreignAgents: agents.foreign)
       return .restored
-    case .lost(let agents):
-      try recovery.replaceIdentity()
+    case .lost(_, let agents):
+      try recovery.putBackIdentity()
       tell("The identity is back in its place. \(Self.words(agents))")
       return .restored
     case .dataKeyLost:
@@ -157,14 +177,14 @@ struct RecoverCommand: AsyncParsableCommand {
     case (let count, 0): "All \(count) agents on this machine are of this identity."
     case (let count, let foreign):
       """
-      Of \(count) agents on this machine, \(foreign) are not of this identity; they need new addresses: osaurus-host agent \
-      rotate NAME
+      Of \(count) agents on this machine, \(foreign) are not of this identity. Give them new addresses with: osaurus-host \
+      identity repair
       """
     }
   }
 
   /// Puts this identity in another one's place, if that is meant.
-  private func replace(_ recovery: IdentityRecovery, of other: String) async throws {
+  private func replace(_ recovery: IdentityRecovery, of other: String, foreignAgents: Int) async throws {
     let both = "These words are \(recovery.address.checksummed), but \(other)"
     guard restoreAnyway else {
       throw CommandFailure(
@@ -173,10 +193,37 @@ struct RecoverCommand: AsyncParsableCommand {
     }
     Terminal.note(both)
     Terminal.note("The identity that is there now is lost to this host; only its own words bring it back.")
+    Terminal.note("What is stored stays; these words open it then, and the other ones no longer.")
     try Terminal.confirm("Put the identity of the words in its place?", assumingYes: confirmation.yes)
-    try recovery.replaceIdentity()
+    let oldKeys = chosenOldKeys()
+    let agents = foreignAgents == 1 ? "1 agent has" : "\(foreignAgents) agents have"
+    let repairs =
+      foreignAgents > 0
+      && (repairAgents
+        || asks
+          && Terminal.choose(
+            "\(agents) an address that nobody can speak for then. Give new ones?", byDefault: true))
+    try await recovery.replaceIdentity(repairingAgents: repairs, oldKeys: oldKeys)
     tell("The host has the identity \(recovery.address.checksummed) now.")
-    tell("For these words to open what is stored, they need a slot: \(WaysBack.remedy)")
-    tell("Agents that are not its own have to get new addresses: osaurus-host agent rotate NAME")
+    if foreignAgents > 0 {
+      tell(
+        repairs
+          ? "\(agents) a new address of it; devices have to pair again."
+          : "\(agents) an address of the other one. Give new ones with: osaurus-host identity repair")
+    }
+  }
+
+  /// Whether there is somebody to ask.
+  private var asks: Bool { Terminal.inputIsTerminal && !confirmation.yes && !output.json }
+
+  /// What becomes of keys from elsewhere: as the option says, or the owner; safe without both.
+  private func chosenOldKeys() -> OldAccessKeys {
+    if let oldKeys { return oldKeys }
+    guard asks else { return .shut }
+    Terminal.note(
+      "Which access keys were revoked elsewhere cannot be known here, nor which issuers were trusted.")
+    return Terminal.choose("Refuse every key that was made before now?", byDefault: true) ? .shut : .keep
   }
 }
+
+extension OldAccessKeys: ExpressibleByArgument {}

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import Host
+import Identity
 import Logging
 import ServiceLifecycle
 import UnixSignals
@@ -46,7 +47,7 @@ struct ServeCommand: AsyncParsableCommand {
         services: [
           .init(service: host, successTerminationBehavior: .gracefullyShutdownGroup),
           .init(
-            service: ReadyNotice(host: host, isExposed: settings.isExposed),
+            service: ReadyNotice(host: host, services: services, isExposed: settings.isExposed),
             successTerminationBehavior: .ignore),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet))
@@ -61,9 +62,10 @@ struct ServeCommand: AsyncParsableCommand {
   }
 }
 
-/// Says where the host is reached, once it is.
+/// Says where the host is reached, once it is, and how its identity is.
 private struct ReadyNotice: Service {
   let host: HostService
+  let services: HostServices
   let isExposed: Bool
 
   func run() async throws {
@@ -71,5 +73,10 @@ private struct ReadyNotice: Service {
     guard let listening = try? await host.ready() else { return }
     Terminal.note(
       "osaurus-host is ready at \(listening.url)\(isExposed ? ", and the network may reach it" : "").")
+    guard let health = try? await services.health() else { return }
+    Terminal.note(
+      "Identity \(services.address.checksummed) is \(health.isGood ? "" : "not ")in order: \(health.summary)."
+    )
+    if let remedy = health.remedy { Terminal.note("  Mend it: \(remedy)") }
   }
 }

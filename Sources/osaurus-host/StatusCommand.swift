@@ -18,6 +18,7 @@ struct StatusCommand: AsyncParsableCommand {
       Terminal.say("osaurus-host \(status.version) is running (pid \(status.pid)).")
       Terminal.say("  reached at   \(status.url)\(status.exposed ? "  (the network may reach it)" : "")")
       Terminal.say("  identity     \(status.identity.address)")
+      Terminal.say("  health       \(status.identity.health ?? "see 'osaurus-host identity health'")")
       if !status.identity.wordsConfirmed {
         Terminal.say("  its words    not confirmed: osaurus-host identity confirm")
       }
@@ -39,6 +40,7 @@ private struct StatusRow: Decodable {
   struct Identity: Decodable {
     let address: String
     let wordsConfirmed: Bool
+    let health: String?
   }
 
   let version: String

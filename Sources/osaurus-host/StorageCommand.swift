@@ -105,6 +105,7 @@ extension StorageCommand.Slots {
     func run() async throws {
       let slots = try StorageCommand.Slots.open().slots
       let slot: KeySlot
+      _ = try await OpenHost.finishedFolders()
       switch kind {
       case .phrase: slot = try slots.addPhrase()
       case .passphrase: slot = try slots.add(passphrase: try NewPassphrase.ask())

@@ -24,6 +24,6 @@ enum WordsReminder {
   private static func isAboutWords(_ command: any ParsableCommand) -> Bool {
     command is InitCommand || command is RecoverCommand || command is IdentityShow
       || command is IdentityConfirm
-      || command is IdentityPhrase
+      || command is IdentityPhrase || command is IdentityResetCommand
   }
 }

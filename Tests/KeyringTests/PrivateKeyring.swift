@@ -94,11 +94,12 @@ final class PrivateKeyring {
     let watcher = try Companion(
       ["dbus-monitor", "--session", "interface='org.freedesktop.Secret.Service',type='method_call'"],
       input: "")
-    // It tells first of its own coming.
-    _ = try watcher.line()
+    // It loses its name when it begins to watch; what was said before that is not seen.
+    while !(try watcher.line().contains("member=NameLost")) {}
     suspendDaemon()
     async let answer: Void = call()
-    while !(try watcher.line().contains("member=OpenSession")) {}
+    // Whatever comes first: what is asked depends on what libsecret still knows of the keyring from before.
+    while !(try watcher.line().hasPrefix("method call")) {}
     killDaemon()
     defer { watcher.end() }
     try await answer

@@ -201,21 +201,16 @@ struct AccessKeyStoreTests {
   func elsewhere() async throws {
     let ada = AccessKeyMint.foreign(by: try stores.master.agentKey(AgentIndex(rawValue: 0)), counter: 700)
     let whole = AccessKeyMint.foreign(by: stores.master.signingKey, counter: 700)
-    for _ in 0..<2 { try await stores.keys.begin(master: stores.master.address) }
+    let identity = IdentityStore(stores.host)
+    for _ in 0..<2 { try await identity.settle(for: stores.master.address) }
     let agent = try await stores.makeAgent("Ada")
     #expect(try await stores.verdict(ada) == .revoked)
     #expect(try await stores.verdict(whole) == .revoked)
     for signer in [stores.master.signingKey, try stores.signer(of: agent)] {
       let (_, key) = try await stores.keys.mint(by: signer, label: "new", expiry: .never)
-      try await stores.keys.begin(master: stores.master.address)
+      try await identity.settle(for: stores.master.address)
       #expect(try await stores.isValid(key))
     }
-    // An identity that was just made has not been anywhere.
-    let fresh = try MasterKey.generate()
-    try await stores.keys.begin(master: fresh.address, isNew: true)
-    let (record, _) = try await stores.keys.mint(by: fresh.signingKey, label: "first", expiry: .never)
-    let rules = try await stores.keys.validatorRules(master: fresh.address)
-    #expect(rules.counterThresholds[fresh.address] == UInt64(record.counter - 1))
   }
 
   @Test("a key is named by id, by its fingerprint or the beginning of it, or by its label; never by a guess")
@@ -308,10 +303,8 @@ struct AccessKeyStoreTests {
     try await expectChange("trust")
     try await stores.trusted.distrust(foreign)
     try await expectChange("distrust")
-    try await stores.keys.begin(master: stores.master.address)
-    #expect(try await stores.keys.generation() == last)
-    try await stores.keys.begin(master: try MasterKey.generate().address)
-    try await expectChange("another identity")
+    _ = try await IdentityStore(stores.host).shutOldKeys()
+    try await expectChange("shut old keys")
     _ = try await stores.agents.rotate(agent.id, derive: stores.derive)
     try await expectChange("rotate")
     _ = try await stores.agents.revokeAddress(agent.id)

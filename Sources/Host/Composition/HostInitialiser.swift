@@ -17,6 +17,13 @@ public struct HostInitialiser: Sendable {
   private let passphrases: any PassphraseSource
   /// How long to wait for another `init` that is at work.
   private let patience: Duration
+  /// Tests let the making end here.
+  private let reached: @Sendable (Step) throws -> Void
+
+  /// The places between two writes.
+  enum Step: CaseIterable, Sendable {
+    case begun, masterStored, dataKeyStored, slotsWritten, databasesMade, pastNoted, complete
+  }
 
   /// - Parameter passphrases: who is asked for the passphrase, where the keys are to rest under one.
   public init(
@@ -26,11 +33,13 @@ public struct HostInitialiser: Sendable {
   }
 
   init(
-    folders: HostFolders, passphrases: any PassphraseSource = SystemPassphraseSource(), patience: Duration
+    folders: HostFolders, passphrases: any PassphraseSource = SystemPassphraseSource(),
+    patience: Duration = .seconds(10), reached: @escaping @Sendable (Step) throws -> Void = { _ in }
   ) {
     self.folders = folders
     self.passphrases = passphrases
     self.patience = patience
+    self.reached = reached
   }
 
   /// What was made. It holds secrets; show them once and let go of it.
@@ -71,30 +80,36 @@ public struct HostInitialiser: Sendable {
     try await initialise(keyStore: wanted, recoverySlot: recoverySlot) { try MasterKey.generate() }
   }
 
-  /// Makes a host with the identity that `mnemonic` brings back. Access keys that were made elsewhere are not taken
-  /// here: which of them had been revoked is known only there.
+  /// Makes a host with the identity that `mnemonic` brings back. Nobody here knows what other hosts it had: agents are
+  /// counted from a block of indices of this host's own.
+  /// - Parameter oldKeys: what becomes of keys that were made on other hosts.
   public func initialise(
-    keyStore wanted: KeyStoreKind? = nil, recoverySlot: Bool = true, from mnemonic: borrowing Mnemonic
+    keyStore wanted: KeyStoreKind? = nil, recoverySlot: Bool = true, from mnemonic: borrowing Mnemonic,
+    oldKeys: OldAccessKeys = .shut
   ) async throws -> Made {
     let master = try MasterKey(mnemonic: mnemonic)
-    return try await initialise(keyStore: wanted, recoverySlot: recoverySlot, isRecovery: true) { master }
+    return try await initialise(keyStore: wanted, recoverySlot: recoverySlot, recovering: oldKeys) { master }
   }
 
   private func initialise(
-    keyStore wanted: KeyStoreKind?, recoverySlot: Bool, isRecovery: Bool = false,
+    keyStore wanted: KeyStoreKind?, recoverySlot: Bool, recovering oldKeys: OldAccessKeys? = nil,
     identity: () throws -> MasterKey
   ) async throws -> Made {
+    let isRecovery = oldKeys != nil
     try folders.create()
     guard let lock = try await FileLock.waiting(for: folders.initialisationLock, patience: patience) else {
       throw HostError.initialisationRunning
     }
     defer { withExtendedLifetime(lock) {} }
-    var settings = try begin(keyStore: wanted)
+    var settings = try begin(keyStore: wanted, isRecovery: isRecovery)
+    try reached(.begun)
     let store = HostKeyStore.open(
       settings.keystore, hostID: settings.hostID, folders: folders, passphrases: passphrases)
     let master = try keptMaster(in: store, isRecovery: isRecovery) ?? identity()
     try master.withEntropy { bytes in try store.store(SecretBytes(copying: bytes), as: .masterKey) }
+    try reached(.masterStored)
     let dataKey = try DataKey.provision(in: store, folders: folders)
+    try reached(.dataKeyStored)
     // What was stored must be what is there, before anything is written under it.
     guard let check = try store.load(.masterKey), try MasterKey(entropy: check).address == master.address
     else {
@@ -103,30 +118,54 @@ public struct HostInitialiser: Sendable {
     let slots = KeySlotFile(folders: folders, host: settings.hostID)
     // An earlier attempt may have left other ones; nobody has relied on them.
     if recoverySlot { try slots.start(with: .phrase(master), for: dataKey) } else { try slots.clear() }
-    let databases = try HostDatabases.open(in: folders, key: dataKey)
-    defer { databases.close() }
-    try await AccessKeyStore(databases.host).begin(master: master.address, isNew: !isRecovery)
+    try reached(.slotsWritten)
+    let mayHaveOthers = settings.isFromWords == true
+    try await makeDatabases(
+      under: dataKey, for: master.address, past: mayHaveOthers ? .unknown(oldKeys ?? .shut) : .none)
     settings.isComplete = true
+    settings.isFromWords = nil
     try settings.write(folders)
+    try reached(.complete)
     return Made(
       master: master, keyStore: settings.keystore,
       keyStoreWords: HostKeyStore.plainWords(settings.keystore))
   }
 
-  /// Writes down that a host is being made, or finds that it was begun before.
-  private func begin(keyStore wanted: KeyStoreKind?) throws -> HostSettingsFile {
-    if let begun = try HostSettingsFile.read(folders) {
+  private func makeDatabases(
+    under key: DataKey, for address: Address, past: IdentityStore.Past
+  ) async throws {
+    let databases = try HostDatabases.open(in: folders, key: key)
+    do {
+      try reached(.databasesMade)
+      try await IdentityStore(databases.host).begin(for: address, past: past)
+      try reached(.pastNoted)
+      databases.close()
+    } catch {
+      databases.close()
+      throw error
+    }
+  }
+
+  /// Writes down that a host is being made, or finds that it was begun before. Once an identity from words was put away,
+  /// whoever finishes has to know it.
+  private func begin(keyStore wanted: KeyStoreKind?, isRecovery: Bool) throws -> HostSettingsFile {
+    if var begun = try HostSettingsFile.read(folders) {
       guard !begun.isComplete else {
         throw HostError.alreadyInitialised(settings: folders.settingsFile.path)
       }
       guard wanted == nil || wanted == begun.keystore else {
         throw HostError.unfinishedElsewhere(keyStore: begun.keystore.rawValue)
       }
+      if isRecovery, begun.isFromWords != true {
+        begun.isFromWords = true
+        try begun.write(folders)
+      }
       return begun
     }
     if let leftover = try leftover() { throw HostError.leftovers(path: leftover.path) }
     var settings = HostSettingsFile(hostID: UUID(), keystore: try HostKeyStore.choose(wanted))
     settings.isComplete = false
+    settings.isFromWords = isRecovery ? true : nil
     try settings.write(folders)
     return settings
   }
@@ -145,6 +184,7 @@ public struct HostInitialiser: Sendable {
     return
       (stored.databases.map { $0.file(in: folders) } + stored.blobs.map { $0.file(in: folders) }
       + [folders.keySlotsFile].filter { FileManager.default.fileExists(atPath: $0.path) }).first
+      ?? StoredData.first(in: folders)
   }
 
   /// The identity that an interrupted `init` has put away already.

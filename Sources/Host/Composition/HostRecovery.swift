@@ -26,6 +26,14 @@ public enum HostRecovery {
   public static func restoreDataKey(
     from mnemonic: borrowing Mnemonic, folders: HostFolders, settings: HostSettings
   ) throws -> Restored {
+    try restoreDataKey(from: mnemonic, folders: folders, settings: settings) {}
+  }
+
+  /// - Parameter between: called between the two writes, which a test lets end there.
+  static func restoreDataKey(
+    from mnemonic: borrowing Mnemonic, folders: HostFolders, settings: HostSettings,
+    between: () throws -> Void
+  ) throws -> Restored {
     let master = try MasterKey(mnemonic: mnemonic)
     let opened = try HostKeySlots(folders: folders, settings: settings).open(with: .phrase(master))
     let store = HostKeyStore.open(settings.keyStore, hostID: settings.hostID, folders: folders)
@@ -41,6 +49,7 @@ public enum HostRecovery {
     if try isToBeStored(opened, in: store) { items.insert(.dataKey) }
 
     if items.contains(.dataKey) { try put(opened.key, into: store) }
+    try between()
     if items.contains(.masterKey) {
       let isKept = try master.withEntropy { bytes in
         let entropy = SecretBytes(copying: bytes)

@@ -51,6 +51,7 @@ public struct HostService: Service {
     let lock: FileLock
     do {
       lock = try takeData()
+      try await services.confirmIdentity()
     } catch {
       owns.fulfil(.failure(error))
       await services.shutdown()

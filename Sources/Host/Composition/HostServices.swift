@@ -7,6 +7,7 @@ public import Keyring
 public import Logging
 import Storage
 import Stores
+import Synchronization
 
 /// The composition root: everything that a host consists of, opened in the order in which it depends on each
 /// other and let go of in the opposite one.
@@ -23,6 +24,9 @@ public final class HostServices: Sendable {
   let invites: InviteStore
   let requestTokens: RequestTokenStore
   let trusted: TrustedIssuerStore
+  let identity: IdentityStore
+  /// Whose the database was when it was opened.
+  let identityAtOpen = Mutex<Address?>(nil)
   let chats: ChatStore
   let models: ModelCatalogue
   let runner: AgentRunner
@@ -41,10 +45,12 @@ public final class HostServices: Sendable {
   /// Opens the host in `folders`.
   ///
   /// - Throws: ``HostError`` where there is no host or its settings are not readable, `KeyringError` where the keys
-  ///   cannot be had, `StorageError` where they do not open the databases. Nothing is changed then.
+  ///   cannot be had, `StorageError` where they do not open the databases. Nothing is changed then. A change of identity
+  ///   that was interrupted is done first.
   public static func open(
     folders: HostFolders, settings: HostSettings, logger: Logger = Logger(label: "osaurus-host")
   ) async throws -> HostServices {
+    try await IdentityChange(folders: folders).finish()
     let (master, dataKey) = try HostKeyStore.keys(of: settings, folders: folders)
     let databases = try HostDatabases.open(in: folders, key: dataKey)
     let client = HTTPClient.forModels()
@@ -52,8 +58,9 @@ public final class HostServices: Sendable {
       let services = try HostServices(
         folders: folders, settings: settings, master: master, databases: databases, client: client,
         logger: logger)
-      // An identity may have taken another one's place.
-      try await services.keys.begin(master: master.address)
+      try await services.identity.settle(for: master.address)
+      let settled = try await services.identity.master()
+      services.identityAtOpen.withLock { $0 = settled }
       try await services.access.refresh()
       return services
     } catch {
@@ -79,6 +86,7 @@ public final class HostServices: Sendable {
     invites = InviteStore(databases.host)
     requestTokens = RequestTokenStore(databases.host)
     trusted = TrustedIssuerStore(databases.host)
+    identity = IdentityStore(databases.host)
     var runtimeSettings = ManagedRuntime.Settings()
     runtimeSettings.idleLimit = settings.modelIdleStop
     runtime = ManagedRuntime(

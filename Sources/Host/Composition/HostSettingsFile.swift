@@ -17,6 +17,10 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
   var isComplete = true
   /// When the owner showed that the 24 words are written down.
   var acknowledgedAt: Date?
+  /// Whether the identity of a host that is being made came from words, and so may have had other hosts.
+  var isFromWords: Bool?
+  /// The identity that the host is changing to, while that is not done.
+  var identityChange: IdentityChange.Note?
 
   var port: Int?
   var bind: String?
@@ -44,7 +48,8 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
   var unknownKeys: [String] { unknown.keys.sorted() }
 
   enum CodingKeys: String, CodingKey, CaseIterable {
-    case hostID, keystore, keystoreCopyingTo, keystoreLeaving, isComplete, acknowledgedAt, port, bind, expose,
+    case hostID, keystore, keystoreCopyingTo, keystoreLeaving, isComplete, acknowledgedAt, isFromWords
+    case identityChange, port, bind, expose,
       allowedOrigins, allowedHosts
     case allowPlaintextClients, allowUnsealedKeys, modelURL, model, modelKeyFile, detectLocalServers
     case handshakesPerMinute, redemptionsPerMinute, maxConnections, maxConnectionsPerNetwork, maxAnswers,
@@ -64,6 +69,8 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
     keystoreLeaving = try container.decodeIfPresent(KeyStoreKind.self, forKey: .keystoreLeaving)
     isComplete = try container.decodeIfPresent(Bool.self, forKey: .isComplete) ?? true
     acknowledgedAt = try container.decodeIfPresent(Date.self, forKey: .acknowledgedAt)
+    isFromWords = try container.decodeIfPresent(Bool.self, forKey: .isFromWords)
+    identityChange = try container.decodeIfPresent(IdentityChange.Note.self, forKey: .identityChange)
     port = try container.decodeIfPresent(Int.self, forKey: .port)
     bind = try container.decodeIfPresent(String.self, forKey: .bind)
     expose = try container.decodeIfPresent(Bool.self, forKey: .expose)

@@ -23,10 +23,11 @@ public struct IdentityRecovery: Sendable {
     case noHost
     /// The host has this identity, and all of its keys. The agents are nil where they cannot be read.
     case same(Agents?)
-    /// The host has another identity.
-    case other(Address)
-    /// The identity is gone from where the keys rest, the key of the databases is not.
-    case lost(Agents)
+    /// The host has another identity, or had it until it was lost, as the slot for its words or its database says.
+    case other(Address, Agents)
+    /// The identity is gone from where the keys rest, the key of the databases is not. It is known to be this one where
+    /// the host has noted whose it is.
+    case lost(isKnown: Bool, Agents)
     /// The key of the databases is gone from where the keys rest.
     case dataKeyLost
   }
@@ -43,7 +44,7 @@ public struct IdentityRecovery: Sendable {
     self.master = master
   }
 
-  /// Looks at the host. It changes nothing.
+  /// Looks at the host. It changes nothing, apart from finishing a change of identity that was interrupted.
   /// - Throws: what keeps settings, keys or databases from being read.
   public func examine() async throws -> Finding {
     let settings: HostSettings
@@ -52,42 +53,67 @@ public struct IdentityRecovery: Sendable {
     } catch HostError.notInitialised, HostError.unfinishedInitialisation {
       return .noHost
     }
+    try await finishChange(settings)
     let store = keyStore(settings)
-    var present: Address?
-    if let entropy = try store.load(.masterKey) { present = try MasterKey(entropy: entropy).address }
-    if let present, present != address { return .other(present) }
+    let present: Address? =
+      if let entropy = try store.load(.masterKey) { try MasterKey(entropy: entropy).address } else { nil }
     guard let dataKey = try store.load(.dataKey) else { return .dataKeyLost }
     let key = try DataKey(dataKey)
-    return present == nil ? .lost(try await agents(openedBy: key)) : .same(try? await agents(openedBy: key))
+    if present == address {
+      return .same((try? IdentityFacts.look(in: folders, key: key)).flatMap { try? compared($0) })
+    }
+    let facts = try IdentityFacts.look(in: folders, key: key)
+    let agents = try compared(facts)
+    let slot = try HostKeySlots(folders: folders, settings: settings).listed().lazy.compactMap(\.phrase).first
+    let other = [present, slot, facts?.master].lazy.compactMap { $0 }.first
+    if let other, other != address { return .other(other, agents) }
+    return .lost(isKnown: other != nil, agents)
   }
 
-  private func agents(openedBy key: DataKey) async throws -> Agents {
-    let databases = try HostDatabases.open(in: folders, key: key)
-    defer { databases.close() }
+  private func compared(_ facts: IdentityFacts?) throws -> Agents {
     var agents = Agents()
-    for agent in try await AgentStore(databases.host).list() {
-      guard let address = agent.address, let index = agent.keyIndex else { continue }
-      agents.addresses.append(address)
-      if try master.agentKey(index).address == address { agents.own += 1 }
+    for agent in facts?.agents ?? [] {
+      agents.addresses.append(agent.address)
+      if try master.agentKey(agent.index).address == agent.address { agents.own += 1 }
     }
     return agents
   }
 
-  /// Makes a host with this identity.
+  /// Does what is left of a change of identity; where the identity that it was to is gone, these words may bring it back.
+  private func finishChange(_ settings: HostSettings) async throws {
+    guard let wanted = try IdentityChange.unfinished(in: folders) else { return }
+    if wanted == address {
+      let store = keyStore(settings)
+      try master.withEntropy { try store.store(SecretBytes(copying: $0), as: .nextMasterKey) }
+    }
+    try await IdentityChange(folders: folders).finish()
+  }
+
+  /// Makes a host with this identity. Its agents are counted from a block of indices of its own.
   /// - Throws: what `HostInitialiser` throws.
   public func makeHost(
-    keyStore: KeyStoreKind?, passphrases: any PassphraseSource = SystemPassphraseSource()
+    keyStore: KeyStoreKind?, oldKeys: OldAccessKeys,
+    passphrases: any PassphraseSource = SystemPassphraseSource()
   ) async throws -> HostInitialiser.Made {
     let made = try await HostInitialiser(folders: folders, passphrases: passphrases).initialise(
-      keyStore: keyStore, from: master.mnemonic())
+      keyStore: keyStore, from: master.mnemonic(), oldKeys: oldKeys)
     try acknowledge()
     return made
   }
 
-  /// Puts this identity where the host's keys rest, in place of what is there. Everything else stays as it is: agents
-  /// that have their address from another identity keep it, and nobody can speak for it until they are rotated.
+  /// Puts this identity in the place of another one, and the slot for its words with it.
+  ///
+  /// - Parameters:
+  ///   - repairs: whether agents of the other one get addresses of this one; else nobody can speak for them.
+  ///   - oldKeys: what becomes of keys that were made before.
+  /// - Throws: ``HostError/dataInUse(folder:)`` while a service runs on the data, or what ``IdentityChange`` throws.
+  public func replaceIdentity(repairingAgents repairs: Bool, oldKeys: OldAccessKeys) async throws {
+    try await IdentityChange(folders: folders).restore(master, repairingAgents: repairs, oldKeys: oldKeys)
+  }
+
+  /// Puts this identity back where the host's keys rest, from where it is gone.
   /// - Throws: ``HostError/dataInUse(folder:)`` while a service runs on the data, or what the key store says.
-  public func replaceIdentity() throws {
+  public func putBackIdentity() throws {
     let settings = try HostSettings.load(folders: folders)
     guard let lock = try FileLock(tryFor: folders.serviceLock) else {
       throw HostError.dataInUse(folder: folders.data.path)

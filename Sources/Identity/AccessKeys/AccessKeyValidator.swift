@@ -28,14 +28,16 @@ public struct AccessKeyValidator: Sendable {
     public var revokedKeys: Set<RevokedKey>
     /// For an issuer, the counter up to which all its keys are revoked.
     public var counterThresholds: [Address: UInt64]
+    /// The counter below which no key of this identity's own is taken, be it the master's or an agent's.
+    public var counterFloor: UInt64
     /// Whether a key was ever made here; without one, callers are told so.
     public var hasKeys: Bool
 
     public init(
       master: Address, agents: Set<Address> = [], masterWhitelist: Set<Address> = [],
       everyAgentWhitelist: Set<Address> = [], agentWhitelists: [Address: Set<Address>] = [:],
-      revokedKeys: Set<RevokedKey> = [],
-      counterThresholds: [Address: UInt64] = [:], hasKeys: Bool = true
+      revokedKeys: Set<RevokedKey> = [], counterThresholds: [Address: UInt64] = [:],
+      counterFloor: UInt64 = 0, hasKeys: Bool = true
     ) {
       self.master = master
       self.agents = agents
@@ -44,6 +46,7 @@ public struct AccessKeyValidator: Sendable {
       self.agentWhitelists = agentWhitelists
       self.revokedKeys = revokedKeys
       self.counterThresholds = counterThresholds
+      self.counterFloor = counterFloor
       self.hasKeys = hasKeys
     }
   }
@@ -135,6 +138,7 @@ extension AccessKeyValidator.Rules {
   }
 
   fileprivate func isRevoked(issuer: Address, nonce: String, counter: UInt64) -> Bool {
+    if counter < counterFloor, issuer == master || agents.contains(issuer) { return true }
     if let threshold = counterThresholds[issuer], counter <= threshold { return true }
     return revokedKeys.contains(RevokedKey(issuer: issuer, nonce: nonce))
   }

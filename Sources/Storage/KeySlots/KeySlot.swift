@@ -30,6 +30,11 @@ public struct KeySlot: Hashable, Sendable, Identifiable {
 
   /// The most bytes of a sealed credential.
   static let credentialLimit = 4096
+  /// The identity whose words open it; nil for a passphrase.
+  public var phrase: Address? {
+    if case .phrase(let address) = kind { address } else { nil }
+  }
+
   static let nonceSize = Int(crypto_aead_xchacha20poly1305_ietf_NPUBBYTES)
   static let sealedSize = DataKey.byteCount + Int(crypto_aead_xchacha20poly1305_ietf_ABYTES)
 

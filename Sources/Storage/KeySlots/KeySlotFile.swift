@@ -1,4 +1,5 @@
 public import Foundation
+public import Identity
 public import Keyring
 
 /// `keyslots.json` of a host. It is replaced as a whole, by one process at a time: whenever the power goes, the old
@@ -41,6 +42,20 @@ public struct KeySlotFile: Sendable {
       slots.append(slot)
     }
     return slot
+  }
+
+  /// Puts the slot of another identity's words in the place of the one that is there. Where no words open anything, or
+  /// these do already, nothing is changed.
+  /// - Throws: ``StorageError``; nothing was changed then.
+  public func replacePhrase(
+    with master: MasterKey, for key: DataKey, at now: Date = Date()
+  ) throws(StorageError) {
+    guard let address = try read()?.phraseAddress, address != master.address else { return }
+    let slot = try KeySlot(
+      key, under: .phrase(master), host: host, created: Int64(now.timeIntervalSince1970), cost: nil)
+    try change(key) { slots throws(StorageError) in
+      slots = slots.map { old in if case .phrase = old.kind { slot } else { old } }
+    }
   }
 
   /// Removes a slot that is not the last one.

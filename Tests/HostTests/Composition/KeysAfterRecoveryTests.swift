@@ -99,11 +99,15 @@ struct KeysAfterRecoveryTests {
 
     let recovery = IdentityRecovery(
       of: try MasterKey(mnemonic: Mnemonic(parsing: phrase)), folders: new.folders)
-    _ = try await recovery.makeHost(keyStore: .file)
+    _ = try await recovery.makeHost(keyStore: .file, oldKeys: .shut)
     for _ in 0..<2 {
       let after = try await open(new.folders)
       if try await after.agents.list().isEmpty {
-        #expect(try await agent("Ada", after).address == ada.address)
+        let master = after.master
+        let again = try await after.agents.create(name: "Ada", index: ada.keyIndex) {
+          try master.agentKey($0).address
+        }
+        #expect(again.address == ada.address)
       }
       try await after.access.refresh()
       for key in keys { #expect(verdict(key, after) == .revoked) }
@@ -118,7 +122,7 @@ struct KeysAfterRecoveryTests {
     withExtendedLifetime(new) {}
   }
 
-  @Test("an identity that takes another one's place starts without keys, and the other finds its own again")
+  @Test("an identity that takes another one's place starts without keys, and what was shut then stays shut")
   func replaced() async throws {
     let home = TemporaryHome()
     let made = try await HostInitialiser(folders: home.folders).initialise(keyStore: .file)
@@ -129,14 +133,16 @@ struct KeysAfterRecoveryTests {
     await before.shutdown()
     let second = try MasterKey.generate()
     let elsewhere = foreign(by: second.signingKey, for: second.address, counter: 3)
-    try IdentityRecovery(of: second, folders: home.folders).replaceIdentity()
+    try await IdentityRecovery(of: second, folders: home.folders).replaceIdentity(
+      repairingAgents: false, oldKeys: .shut)
     let between = try await open(home.folders)
     #expect(verdict(elsewhere, between) == .revoked)
     #expect(verdict(own, between) == .invalid(.audienceMismatch))
     await between.shutdown()
-    try IdentityRecovery(of: first, folders: home.folders).replaceIdentity()
+    try await IdentityRecovery(of: first, folders: home.folders).replaceIdentity(
+      repairingAgents: false, oldKeys: .keep)
     let after = try await open(home.folders)
-    #expect(isValid(own, after))
+    #expect(verdict(own, after) == .revoked)
     await after.shutdown()
     withExtendedLifetime(home) {}
   }

@@ -32,6 +32,8 @@ struct ControlAgentRoutes: RouteGroup {
     var systemPrompt: String?
     var model: String?
     var exposed: Bool?
+    /// The number of its key, where the owner brings a known agent back.
+    var index: UInt32?
   }
 
   private func list(_ request: Request, _ context: HostContext) async throws -> Response {
@@ -45,7 +47,8 @@ struct ControlAgentRoutes: RouteGroup {
       }
       let agent = try await agents.create(
         name: name, description: order.description ?? "", systemPrompt: order.systemPrompt ?? "",
-        model: order.model.flatMap { $0.isEmpty ? nil : $0 }, isExposed: order.exposed ?? true
+        model: order.model.flatMap { $0.isEmpty ? nil : $0 }, isExposed: order.exposed ?? true,
+        index: order.index.map { AgentIndex(rawValue: $0) }
       ) { [master] index in try master.agentKey(index).address }
       try await access.refresh()
       return try .json(try await shown(agent), status: .created)

@@ -63,6 +63,7 @@ struct ControlFailure: Error, Hashable {
       case .noSuchSession: (.notFound, "session_not_found")
       case .nameTaken: (.conflict, "name_taken")
       case .badName, .identity: (.badRequest, "invalid_request")
+      case .indexGiven: (.conflict, "index_given")
       case .indicesExhausted: (.conflict, "indices_exhausted")
       case .counterMissing: (.internalServerError, "database_damaged")
       }

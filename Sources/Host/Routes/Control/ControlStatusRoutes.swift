@@ -26,7 +26,8 @@ struct ControlStatusRoutes: RouteGroup {
         socket: listening?.controlSocket, exposed: services.settings.isExposed,
         identity: .init(
           address: services.master.address,
-          wordsConfirmed: !WordsAcknowledgement(folders: services.folders).isMissing),
+          wordsConfirmed: !WordsAcknowledgement(folders: services.folders).isMissing,
+          health: try? await services.health().summary),
         agents: services.access.agentCount,
         keys: try await services.keys.list().count { $0.revokedAt == nil },
         model: .init(current: offered?.current, available: offered?.models.count),
@@ -56,6 +57,8 @@ struct ControlStatusRoutes: RouteGroup {
       let address: Address
       /// Whether the owner has shown to have the 24 words.
       let wordsConfirmed: Bool
+      /// How it is, in a line; nil where that cannot be read.
+      let health: String?
     }
     struct Model: Encodable {
       let current: String?
