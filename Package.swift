@@ -60,6 +60,8 @@ let package = Package(
     .library(name: "Identity", targets: ["Identity"]),
     .library(name: "Connector", targets: ["Connector"]),
     .library(name: "SecretMemory", targets: ["SecretMemory"]),
+    .library(name: "Storage", targets: ["Storage"]),
+    .library(name: "Keyring", targets: ["Keyring"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -102,7 +104,7 @@ let package = Package(
     floor(
       "Storage",
       ["Keyring", "Identity", "SecretMemory", "CSodium", "CSQLCipher", "CFullText", crypto, grdb]),
-    floor("Stores", ["Storage", "Identity", "SecretMemory", "CVectors", grdb]),
+    floor("Stores", ["Storage", "Identity", "SecretMemory", "CVectors", crypto, grdb]),
     floor(
       "Inference",
       ["SecretMemory", crypto, httpClient, nioCore, nioHTTP1, log, subprocess, systemPackage]),
@@ -146,7 +148,7 @@ let package = Package(
       "Host",
       [
         "Host", "Agents", "Inference", "Pairing", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
-        "SecretMemory", "osaurus-host", crypto, hummingbird, httpTypes, httpClient, nioCore, nioPosix,
+        "SecretMemory", "osaurus-host", crypto, grdb, hummingbird, httpTypes, httpClient, nioCore, nioPosix,
         nioHTTP1, log, lifecycle, subprocess, systemPackage,
       ]),
     tests(

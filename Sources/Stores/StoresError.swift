@@ -26,6 +26,10 @@ public enum StoresError: Error, Hashable, Sendable {
   case badName
   /// Every index was used.
   case indicesExhausted
+  /// The database does not open.
+  case unavailable(reason: String)
+  /// An attachment's row makes no sense.
+  case malformedAttachment
   /// The key could not be derived.
   case identity(IdentityError)
 }
@@ -46,6 +50,9 @@ extension StoresError: CustomStringConvertible {
     case .nameTaken(let name): "There is an agent called '\(name)' already; choose another name."
     case .badName: "An agent's name has 1 to 64 characters on one line."
     case .indicesExhausted: "This identity has no agent index left."
+    case .unavailable(let reason): "What this host stores cannot be used now. \(reason)"
+    case .malformedAttachment:
+      "An attachment is not as it was written; 'osaurus-host storage verify' tells which."
     case .identity(let error): error.description
     }
   }

@@ -25,11 +25,15 @@ struct SchemaTests {
     let stores = try TemporaryStores()
     #expect(
       HostSchema.migrator.migrations == ["1 agents, access keys and revocations", "3 invites", "5 devices"])
-    #expect(ChatSchema.migrator.migrations == ["1 sessions and turns", "2 who opened a session"])
+    #expect(
+      ChatSchema.migrator.migrations == [
+        "1 sessions and turns", "2 who opened a session",
+        "3 attachments, and what a turn's content amounts to",
+      ])
     // Whoever adds a migration adds the digest after it. Whoever has to change a digest has edited one.
     let (host, chat) = (try await digest(stores.host), try await digest(stores.chat))
     #expect(host == "cb3761bb7efa9caed22d9ecf9056e3da237a00a77bf2113d4e27daa98f804320")
-    #expect(chat == "1b721d8c5b85c3673f9c16092e88371a33dd01fda759d4db74d8afc67cadf35e")
+    #expect(chat == "87c335e2b263dffc62a69516d0bcac6e411af0ec4195434c7246741d4b389bca")
   }
 
   @Test("conversations from before it was noted who opened them are the owner's")
@@ -47,7 +51,7 @@ struct SchemaTests {
         arguments: [id.uuidString])
     }
     try ChatSchema.migrator.migrate(pool)
-    #expect(try await ChatStore(pool).session(id)?.openedBy == .owner)
+    #expect(try await ChatStore(StoreDatabase(pool), blobs: stores.blobs).session(id)?.openedBy == .owner)
     try pool.close()
     withExtendedLifetime(stores) {}
   }
@@ -57,7 +61,7 @@ struct SchemaTests {
     arguments: [
       StoresError.noSuchAgent("a"), .noSuchKey("k"), .noSuchInvite("i"), .tooManyInvites, .unknownInvite,
       .usedInvite, .revokedInvite, .expiredInvite, .noSuchSession, .nameTaken("a"), .badName,
-      .indicesExhausted,
+      .indicesExhausted, .unavailable(reason: "It is damaged."), .malformedAttachment,
     ])
   func sentence(error: StoresError) {
     #expect(error.description.hasSuffix("."))

@@ -101,7 +101,9 @@ public struct HostInitialiser: Sendable {
     let slots = KeySlotFile(folders: folders, host: settings.hostID)
     // An earlier attempt may have left other ones; nobody has relied on them.
     if recoverySlot { try slots.start(with: .phrase(master), for: dataKey) } else { try slots.clear() }
-    try HostDatabases.open(in: folders, key: dataKey).close()
+    let databases = try HostDatabases.open(in: folders, key: dataKey)
+    defer { databases.close() }
+    try databases.requireAll()
     settings.isComplete = true
     try settings.write(folders)
     return Made(

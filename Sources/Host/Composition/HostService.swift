@@ -64,6 +64,7 @@ public struct HostService: Service {
           await services.access.watch(logger: services.logger)
         }
         group.addTask { await services.memory.keepEmbedding(logger: services.logger) }
+        group.addTask { await services.maintenance.run() }
         // So that the first to ask what there is need not wait for the slowest server.
         group.addTask { _ = await services.models.known() }
         group.addTask {

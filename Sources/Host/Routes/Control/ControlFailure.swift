@@ -48,7 +48,7 @@ struct ControlFailure: Error, Hashable {
     self.init(status: status, code: code, message: error.description)
   }
 
-  private init(_ error: StoresError) {
+  init(_ error: StoresError) {
     let (status, code): (HTTPResponse.Status, String) =
       switch error {
       case .noSuchAgent: (.notFound, "agent_not_found")
@@ -57,6 +57,8 @@ struct ControlFailure: Error, Hashable {
       case .tooManyInvites: (.conflict, "too_many_invites")
       case .unknownInvite, .usedInvite, .revokedInvite, .expiredInvite: (.conflict, "invite_not_usable")
       case .noSuchSession: (.notFound, "session_not_found")
+      case .unavailable: (.serviceUnavailable, "storage_unavailable")
+      case .malformedAttachment: (.internalServerError, "attachment_malformed")
       case .nameTaken: (.conflict, "name_taken")
       case .badName, .identity: (.badRequest, "invalid_request")
       case .indicesExhausted: (.conflict, "indices_exhausted")
