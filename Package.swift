@@ -60,6 +60,8 @@ let package = Package(
     .library(name: "Identity", targets: ["Identity"]),
     .library(name: "Connector", targets: ["Connector"]),
     .library(name: "SecretMemory", targets: ["SecretMemory"]),
+    .library(name: "Storage", targets: ["Storage"]),
+    .library(name: "Keyring", targets: ["Keyring"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -103,7 +105,7 @@ let package = Package(
     floor(
       "Storage",
       ["Keyring", "Identity", "SecretMemory", "CSodium", "CSQLCipher", "CFullText", crypto, grdb]),
-    floor("Stores", ["Storage", "Identity", "SecretMemory", "CVectors", grdb]),
+    floor("Stores", ["Storage", "Identity", "SecretMemory", "CVectors", crypto, grdb]),
     floor(
       "Inference",
       ["ForeignText", "SecretMemory", crypto, httpClient, nioCore, nioHTTP1, log, subprocess, systemPackage]),
@@ -149,7 +151,7 @@ let package = Package(
       "Host",
       [
         "Host", "Agents", "Inference", "Pairing", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
-        "SecretMemory", "osaurus-host", crypto, hummingbird, httpTypes, httpClient, nioCore, nioPosix,
+        "SecretMemory", "osaurus-host", crypto, grdb, hummingbird, httpTypes, httpClient, nioCore, nioPosix,
         nioHTTP1, log, lifecycle, subprocess, systemPackage,
       ]),
     tests(

@@ -7,6 +7,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   dependencies: [
     .package(name: "osaurus-host", path: ".."),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -22,11 +23,16 @@ let package = Package(
         .product(name: "SecureChannel", package: "osaurus-host"),
         .product(name: "Connector", package: "osaurus-host"),
         .product(name: "SecretMemory", package: "osaurus-host"),
+        .product(name: "Storage", package: "osaurus-host"),
+        .product(name: "Keyring", package: "osaurus-host"),
+        .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
+      swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)],
+      // GRDB asks for SQLite, and gets SQLCipher.
+      linkerSettings: [.unsafeFlags(["-L\(Context.packageDirectory)/../Linking"])]),
   ]
 )

@@ -48,8 +48,11 @@ public struct AgentRunner: Sendable {
 
   /// Whether the conversation that these options name is one that they may go on with, or open. ``run(_:_:options:)``
   /// checks it again; this is for telling so before anything else is said.
+  /// - Throws: `StoresError.unavailable` where nothing can be kept.
   public func mayOpenSession(with agent: AgentRecord, _ options: RunOptions) async throws -> Bool {
-    guard options.persist, let session = options.sessionID else { return true }
+    guard options.persist else { return true }
+    try chats.checkAvailable()
+    guard let session = options.sessionID else { return true }
     return try await chats.mayOpen(session, agentID: agent.id, openedBy: options.opener)
   }
 
@@ -144,7 +147,8 @@ extension NewTurn {
   fileprivate init(_ message: ChatMessage) {
     self.init(
       role: message.role, content: message.content?.text ?? "", thinking: message.reasoningContent ?? "",
-      toolCalls: Self.json(message.toolCalls), toolCallID: message.toolCallID)
+      toolCalls: Self.json(message.toolCalls), toolCallID: message.toolCallID,
+      attachments: NewAttachment.all(in: message.content))
   }
 
   /// What a model said.

@@ -46,6 +46,10 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
   case addressUnusable(String, reason: String)
   /// A service runs on the same data.
   case dataInUse(folder: String)
+  /// A database was to be moved aside in which nothing is wrong.
+  case notBroken(database: String)
+  /// A database was to be moved aside that is not there.
+  case nothingToMove(database: String)
   /// A service of this host listens on the control socket.
   case alreadyRunning(socket: String)
   /// The control socket's folder can be entered by others.
@@ -124,6 +128,10 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
       A service is running already on the data in \(folder); see 'osaurus-host status', or stop it before you \
       start another one.
       """
+    case .notBroken(let database):
+      "Nothing is wrong with \(database); it was left where it is."
+    case .nothingToMove(let database):
+      "There is no \(database); see 'osaurus-host storage status'."
     case .alreadyRunning(let socket):
       "The service is running already (it holds \(socket)); see 'osaurus-host status'."
     case .folderNotPrivate(let folder):

@@ -43,10 +43,10 @@ public enum DatabaseName: Hashable, Sendable {
   }
 
   /// Whether its file holds anything.
-  func hasContent(in folders: HostFolders) -> Bool { Self.size(of: file(in: folders)) > 0 }
+  public func hasContent(in folders: HostFolders) -> Bool { Self.size(of: file(in: folders)) > 0 }
 
   /// Whether something was written into its log.
-  func hasLog(in folders: HostFolders) -> Bool { Self.size(of: files(in: folders)[1]) > 0 }
+  public func hasLog(in folders: HostFolders) -> Bool { Self.size(of: files(in: folders)[1]) > 0 }
 
   static func size(of file: URL) -> Int {
     let attributes = try? FileManager.default.attributesOfItem(atPath: file.path)
@@ -118,7 +118,7 @@ enum DataFolder {
     do {
       return try FileManager.default.contentsOfDirectory(atPath: folder)
     } catch {
-      guard FileManager.default.fileExists(atPath: folder) else { return [] }
+      if (error as? CocoaError)?.code == .fileReadNoSuchFile { return [] }
       throw .file(.file(path: folder, reason: error.localizedDescription))
     }
   }

@@ -14,17 +14,22 @@ public enum StorageFault: String, Codable, Sendable {
 
 extension StorageError {
   /// What kind of fault this is.
-  ///
-  /// A first page that was changed and a wrong key look alike to SQLCipher. All databases of a host hang on one data key, so
-  /// where it opens another one, it is the file that is wrong.
-  /// - Parameter keyIsProven: whether the data key opened something else of this host.
-  public func fault(keyIsProven: Bool) -> StorageFault {
+  public var fault: StorageFault {
     switch self {
     case .busy: .locked
     case .damaged, .fileMissing: .corrupt
-    case .wrongKey: keyIsProven ? .corrupt : .wrongKey
+    case .wrongKey: .wrongKey
     case .newerSchema, .migration: .migration
     default: .unknown
     }
+  }
+
+  /// The same, where the data key has opened another database of this host.
+  ///
+  /// A first page that was changed and a wrong key look alike to SQLCipher. All databases of a host hang on one data key, so
+  /// where it opens another one, it is the file that is wrong.
+  public var withProvenKey: StorageError {
+    guard case .wrongKey(let database) = self else { return self }
+    return .damaged(database: database, reason: "it does not open under the key that opens the others")
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 public import GRDB
 
 /// The schema of `chat/history.sqlite`: conversations, what was said in them, and a full-text index over it.
@@ -52,6 +53,42 @@ public enum ChatSchema {
     migrator.registerMigration("2 who opened a session") { database in
       // Up to then, whoever asked went on with anything: only the owner is sure to have a right to it.
       try database.execute(sql: "ALTER TABLE sessions ADD COLUMN opened_by TEXT NOT NULL DEFAULT 'owner'")
+    }
+    migrator.registerMigration("3 attachments, and what a turn's content amounts to") { database in
+      // Small content is in the row, larger in the sealed file that `blob` names.
+      try database.execute(
+        sql: """
+          CREATE TABLE attachments (
+            row_id INTEGER PRIMARY KEY,
+            turn_id TEXT NOT NULL REFERENCES turns (id) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            media_type TEXT,
+            part TEXT NOT NULL,
+            encoding TEXT NOT NULL,
+            byte_count INTEGER NOT NULL,
+            content BLOB,
+            blob TEXT,
+            UNIQUE (turn_id, position),
+            CHECK ((content IS NULL) <> (blob IS NULL))
+          ) STRICT;
+          CREATE INDEX attachments_blob ON attachments (blob) WHERE blob IS NOT NULL;
+          ALTER TABLE turns ADD COLUMN content_hash TEXT NOT NULL DEFAULT '';
+          """)
+      // By hand, since the record may have other columns one day.
+      let turns = try Row.fetchCursor(database, sql: "SELECT * FROM turns")
+      var hashes: [(row: Int64, hash: String)] = []
+      while let row = try turns.next() {
+        let turn = TurnRecord(
+          id: row["id"], sessionID: row["session_id"], position: row["position"], role: row["role"],
+          content: row["content"], thinking: row["thinking"], toolCalls: row["tool_calls"],
+          toolCallID: row["tool_call_id"], ending: row["ending"], createdAt: Date(), contentHash: "")
+        hashes.append((row["row_id"], TurnHash.of(turn, attachments: [])))
+      }
+      for (row, hash) in hashes {
+        try database.execute(
+          sql: "UPDATE turns SET content_hash = ? WHERE row_id = ?", arguments: [hash, row])
+      }
     }
     return migrator
   }

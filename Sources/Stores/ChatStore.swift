@@ -1,113 +1,28 @@
 public import Foundation
-public import GRDB
-public import Identity
-
-/// Where a conversation came from.
-public enum SessionSource: String, Codable, Sendable {
-  case chat
-  case http
-}
-
-/// Who opened a conversation, and alone goes on with it: the owner, or the holder of one access key.
-public struct SessionOpener: RawRepresentable, Codable, Hashable, Sendable, DatabaseValueConvertible {
-  public let rawValue: String
-
-  public init(rawValue: String) { self.rawValue = rawValue }
-
-  /// The person whose host this is.
-  public static let owner = SessionOpener(rawValue: "owner")
-
-  /// Whoever holds the key that `issuer` signed with this nonce.
-  public static func accessKey(issuer: Address, nonce: String) -> SessionOpener {
-    SessionOpener(rawValue: "\(issuer.checksummed):\(nonce)")
-  }
-}
-
-/// A conversation.
-public struct SessionRecord: Codable, Hashable, Identifiable, Sendable {
-  public let id: UUID
-  /// The agent it is with; nil for a plain chat with a model.
-  public let agentID: UUID?
-  public var title: String
-  public var model: String?
-  public let source: SessionSource
-  public let openedBy: SessionOpener
-  public let createdAt: Date
-  public internal(set) var updatedAt: Date
-
-  enum CodingKeys: String, CodingKey {
-    case id, title, model, source, openedBy, createdAt, updatedAt
-    case agentID = "agentId"
-  }
-}
-
-extension SessionRecord: StoredRecord {
-  public static let databaseTableName = "sessions"
-}
-
-/// How a turn came to its end.
-public enum TurnEnding: String, Codable, Sendable {
-  case complete
-  /// The one who asked went away.
-  case cancelled
-  /// The model failed on the way.
-  case cut
-}
-
-/// One thing that was said.
-public struct TurnRecord: Codable, Hashable, Identifiable, Sendable {
-  public let id: UUID
-  public let sessionID: UUID
-  /// Its place in the conversation, from 0.
-  public let position: Int
-  public let role: String
-  public let content: String
-  public let thinking: String
-  /// The model's tool calls, as JSON.
-  public let toolCalls: String?
-  public let toolCallID: String?
-  public let ending: TurnEnding
-  public let createdAt: Date
-
-  enum CodingKeys: String, CodingKey {
-    case id, position, role, content, thinking, toolCalls, ending, createdAt
-    case sessionID = "sessionId"
-    case toolCallID = "toolCallId"
-  }
-}
-
-extension TurnRecord: StoredRecord {
-  public static let databaseTableName = "turns"
-}
-
-/// Something to be said: a turn before it has a place.
-public struct NewTurn: Sendable {
-  public var role: String
-  public var content: String
-  public var thinking: String
-  public var toolCalls: String?
-  public var toolCallID: String?
-  public var ending: TurnEnding
-
-  public init(
-    role: String, content: String, thinking: String = "", toolCalls: String? = nil,
-    toolCallID: String? = nil, ending: TurnEnding = .complete
-  ) {
-    self.role = role
-    self.content = content
-    self.thinking = thinking
-    self.toolCalls = toolCalls
-    self.toolCallID = toolCallID
-    self.ending = ending
-  }
-}
+import GRDB
+public import Storage
 
 /// What was said on this host.
+///
+/// Attachments of 16 KiB and more are sealed files of their own (``BlobStore``), which turns refer to. A blob is put into its
+/// place in the transaction that writes the reference, and taken away in one that sees no reference; SQLite lets one
+/// of them run at a time, in all processes. So a blob that is referred to, or about to be, is never taken away.
 public struct ChatStore: Sendable {
-  private let pool: DatabasePool
+  /// From how many bytes on an attachment leaves its row.
+  public static let blobThreshold = 16_384
 
-  /// - Parameter pool: a database with ``ChatSchema``.
-  public init(_ pool: DatabasePool) { self.pool = pool }
+  let pool: StoreDatabase
+  let blobs: BlobStore
+
+  /// - Parameter database: one with ``ChatSchema``.
+  public init(_ database: StoreDatabase, blobs: BlobStore) {
+    pool = database
+    self.blobs = blobs
+  }
+
+  /// Makes sure that there is a history to write into.
+  /// - Throws: ``StoresError/unavailable(reason:)``.
+  public func checkAvailable() throws(StoresError) { try pool.check() }
 
   /// Opens a conversation, or goes on with one of the same opener with the same agent, and adds what is said next,
   /// all at once.
@@ -119,7 +34,10 @@ public struct ChatStore: Sendable {
     source: SessionSource, now: Date = Date(),
     saying turns: @escaping @Sendable (Bool) -> [NewTurn] = { _ in [] }
   ) async throws -> SessionRecord {
-    try await pool.write { database in
+    // Sealed before anybody has to wait for it; whether the conversation is new is looked at again then.
+    let expectsNew = try await session(id) == nil
+    let expected = try stage(turns(expectsNew))
+    return try await pool.write { database in
       let known = try Self.find(id, database)
       let session =
         known
@@ -128,8 +46,8 @@ public struct ChatStore: Sendable {
           createdAt: now.asStored, updatedAt: now.asStored)
       guard session.agentID == agentID, session.openedBy == opener else { throw StoresError.noSuchSession }
       if known == nil { try session.insert(database) }
-      let turns = turns(known == nil)
-      if !turns.isEmpty { _ = try Self.append(turns, to: session, now: now, database) }
+      let said = (known == nil) == expectsNew ? expected : try stage(turns(known == nil))
+      if !said.isEmpty { _ = try append(said, to: session, now: now, database) }
       return try Self.find(id, database) ?? session
     }
   }
@@ -146,14 +64,15 @@ public struct ChatStore: Sendable {
   public func append(
     _ turns: [NewTurn], to sessionID: UUID, now: Date = Date()
   ) async throws -> [TurnRecord] {
-    try await pool.write { database in
+    let staged = try stage(turns)
+    return try await pool.write { database in
       guard let session = try Self.find(sessionID, database) else { throw StoresError.noSuchSession }
-      return try Self.append(turns, to: session, now: now, database)
+      return try append(staged, to: session, now: now, database)
     }
   }
 
-  private static func append(
-    _ turns: [NewTurn], to session: SessionRecord, now: Date, _ database: Database
+  private func append(
+    _ turns: [StagedTurn], to session: SessionRecord, now: Date, _ database: Database
   ) throws -> [TurnRecord] {
     let last = try Int.fetchOne(
       database, sql: "SELECT max(position) FROM turns WHERE session_id = ?",
@@ -161,12 +80,19 @@ public struct ChatStore: Sendable {
     var position = (last ?? -1) + 1
     var records: [TurnRecord] = []
     for turn in turns {
-      let record = TurnRecord(
-        id: UUID(), sessionID: session.id, position: position, role: turn.role,
-        content: turn.content.asStored, thinking: turn.thinking.asStored,
-        toolCalls: turn.toolCalls?.asStored, toolCallID: turn.toolCallID?.asStored,
-        ending: turn.ending, createdAt: now.asStored)
+      let said = turn.turn
+      var record = TurnRecord(
+        id: UUID(), sessionID: session.id, position: position, role: said.role,
+        content: said.content.asStored, thinking: said.thinking.asStored,
+        toolCalls: said.toolCalls?.asStored, toolCallID: said.toolCallID?.asStored,
+        ending: said.ending, createdAt: now.asStored, contentHash: "")
+      let attachments = turn.attachments.map { $0.row(of: record.id) }
+      record.contentHash = TurnHash.of(record, attachments: attachments)
       try record.insert(database)
+      for (attachment, row) in zip(turn.attachments, attachments) {
+        if let staged = attachment.staged { try blobs.place(staged) }
+        try row.insert(database)
+      }
       records.append(record)
       position += 1
     }
@@ -216,8 +142,20 @@ public struct ChatStore: Sendable {
     }
   }
 
-  /// Forgets a conversation and everything in it.
+  /// Forgets a conversation and everything in it. Attachments that no other one has are gone with it.
   public func delete(_ id: UUID) async throws {
-    _ = try await pool.write { try SessionRecord.filter(Column("id") == id.uuidString).deleteAll($0) }
+    let named = try await pool.write { database in
+      let named = try String.fetchAll(
+        database,
+        sql: """
+          SELECT DISTINCT blob FROM attachments JOIN turns ON turns.id = attachments.turn_id
+          WHERE session_id = ? AND blob IS NOT NULL
+          """,
+        arguments: [id.uuidString])
+      try SessionRecord.filter(Column("id") == id.uuidString).deleteAll(database)
+      return named
+    }
+    // Only now is it certain that they are not referred to from here any more.
+    try await collect(named.compactMap(BlobName.init(rawValue:)))
   }
 }

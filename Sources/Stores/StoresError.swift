@@ -38,6 +38,10 @@ public enum StoresError: Error, Hashable, Sendable {
   case indicesExhausted
   /// A number that must never start anew is gone from the database.
   case counterMissing
+  /// The database does not open.
+  case unavailable(reason: String)
+  /// An attachment's row makes no sense.
+  case malformedAttachment
   /// The key could not be derived.
   case identity(IdentityError)
 }
@@ -69,6 +73,9 @@ extension StoresError: CustomStringConvertible {
     case .indicesExhausted: "This identity has no agent index left."
     case .counterMissing:
       "The host's database is damaged: a counter is gone. Bring a backup back before agents or keys are made."
+    case .unavailable(let reason): "What this host stores cannot be used now. \(reason)"
+    case .malformedAttachment:
+      "An attachment is not as it was written; 'osaurus-host storage verify' tells which."
     case .identity(let error): error.description
     }
   }

@@ -151,7 +151,10 @@ private struct Examination {
             part: "words", state: .note, detail: "nobody has shown yet that the 24 words are written down",
             remedy: "osaurus-host identity confirm"))
       }
-      findings += check.databases.sorted { $0.key.rawValue < $1.key.rawValue }.map(Self.database)
+      findings += check.databases.sorted { $0.key < $1.key }.map(Self.database)
+      findings += check.degraded.map {
+        Finding(part: "database", state: .broken, detail: $0.reason, remedy: "osaurus-host storage verify")
+      }
     } catch {
       findings.append(Self.broken("host", error))
     }

@@ -13,7 +13,7 @@ enum FailureTranslation {
     switch error {
     case let failure as CommandFailure: failure
     case is CancellationError: CommandFailure(.failed, "interrupted", "Interrupted.")
-    case let error as HostError: CommandFailure(.failed, code(error), error.description)
+    case let error as HostError: host(error)
     case let error as KeyringError: CommandFailure(.failed, "keyring", error.description)
     case let error as StorageError: storage(error)
     case let error as IdentityError: CommandFailure(.failed, "identity", error.description)
@@ -26,6 +26,11 @@ enum FailureTranslation {
     }
   }
 
+  private static func host(_ error: HostError) -> CommandFailure {
+    if case .nothingToMove = error { return CommandFailure(.notFound, code(error), error.description) }
+    return CommandFailure(.failed, code(error), error.description)
+  }
+
   private static func code(_ error: HostError) -> String {
     switch error {
     case .notInitialised: "not_initialised"
@@ -33,6 +38,9 @@ enum FailureTranslation {
     case .otherIdentity: "other_identity"
     case .noPhraseSlot, .noCredentialSlot, .wrongPassphrase: "slot_not_opened"
     case .addressInUse, .addressUnusable: "address"
+    case .notBroken: "not_broken"
+    case .nothingToMove: "database_not_found"
+    case .dataInUse: "data_in_use"
     default: "host"
     }
   }

@@ -100,16 +100,20 @@ struct Owner: Sendable {
 
   /// Sends a request and returns a good answer.
   /// - Throws: ``CommandFailure`` for any status from 400 on, in the host's own words.
-  func send(_ method: String, _ path: String, _ body: (some Encodable)?) async throws -> Answer {
-    try await send(method, path, data: body.map { try JSONEncoder().encode($0) })
+  func send(
+    _ method: String, _ path: String, _ body: (some Encodable)?, timeout: TimeAmount = .seconds(60)
+  ) async throws -> Answer {
+    try await send(method, path, data: body.map { try JSONEncoder().encode($0) }, timeout: timeout)
   }
 
   func send(_ method: String, _ path: String) async throws -> Answer {
     try await send(method, path, data: nil)
   }
 
-  private func send(_ method: String, _ path: String, data: Data?) async throws -> Answer {
-    let answer = try await answer(method, path, body: data, timeout: .seconds(60))
+  private func send(
+    _ method: String, _ path: String, data: Data?, timeout: TimeAmount = .seconds(60)
+  ) async throws -> Answer {
+    let answer = try await answer(method, path, body: data, timeout: timeout)
     guard answer.status >= 400 else { return answer }
     throw HostRefusal(answer).failure
   }

@@ -12,6 +12,11 @@ struct ProgressLine: Sendable {
     FileHandle.standardError.write(Data((isRedrawn ? "\r\u{1b}[K  \(step)" : "  \(step)\n").utf8))
   }
 
+  /// Takes the line away.
+  func clear() {
+    if !isQuiet, isRedrawn { FileHandle.standardError.write(Data("\r\u{1b}[K".utf8)) }
+  }
+
   func finish(_ sentence: String) {
     guard !isQuiet else { return }
     if isRedrawn { FileHandle.standardError.write(Data("\r\u{1b}[K".utf8)) }

@@ -32,11 +32,19 @@ struct StatusCommand: AsyncParsableCommand {
         Terminal.say("  way back     keyslots.json cannot be read; see 'osaurus-host doctor'")
       }
       Terminal.say("  socket       \(status.socket)")
+      for database in status.degraded ?? [] {
+        Terminal.say("  WITHOUT      \(database.name) (\(database.fault)): \(database.reason)")
+      }
     }
   }
 }
 
 private struct StatusRow: Decodable {
+  struct Degraded: Decodable {
+    let name: String
+    let fault: String
+    let reason: String
+  }
   struct Identity: Decodable {
     let address: String
     let wordsConfirmed: Bool
@@ -54,4 +62,6 @@ private struct StatusRow: Decodable {
   let keystore: String
   /// What opens the stored data besides the key store.
   let keySlots: [String]?
+  /// Databases that do not open.
+  let degraded: [Degraded]?
 }

@@ -11,8 +11,8 @@ struct StorageCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "storage",
     abstract: "Look after what this host stores.",
-    discussion: "Example: osaurus-host storage slots list",
-    subcommands: [Slots.self])
+    discussion: "Example: osaurus-host storage status",
+    subcommands: [Status.self, Verify.self, Slots.self, Maintain.self, Move.self])
 
   /// `storage slots`: the ways to the stored data besides the key store.
   struct Slots: AsyncParsableCommand {

@@ -7,7 +7,7 @@ import Testing
 @testable import Connector
 @testable import Pairing
 
-@Suite("Redeeming invites", .timeLimit(.minutes(3)))
+@Suite("Redeeming invites", .timeLimit(.minutes(10)))
 struct InviteRedeemerTests {
   /// Redeems an invite at a host that answers so.
   private func redeem(

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Connector
 
-@Suite("Calls to a peer", .timeLimit(.minutes(1)))
+@Suite("Calls to a peer", .timeLimit(.minutes(10)))
 struct PeerClientCallTests {
   @Test("a call arrives as it was made, with the key inside alone, and its answer as it was given")
   func roundTrip() async throws {

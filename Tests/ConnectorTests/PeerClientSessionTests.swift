@@ -6,7 +6,7 @@ import Testing
 
 @testable import Connector
 
-@Suite("Sessions with a peer", .timeLimit(.minutes(1)))
+@Suite("Sessions with a peer", .timeLimit(.minutes(10)))
 struct PeerClientSessionTests {
   @Test("callers that come together share one handshake")
   func shared() async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Connector
 
-@Suite("Streams from a peer", .timeLimit(.minutes(1)))
+@Suite("Streams from a peer", .timeLimit(.minutes(10)))
 struct PeerStreamTests {
   private static let pieces = ["one ", "two ", "three"]
 

@@ -48,7 +48,7 @@ struct FileLockTests {
     let file = file
     var held: FileLock? = try FileLock(waitingFor: file)
     #expect(try await FileLock.waiting(for: file, patience: .zero) == nil)
-    async let isGiven = FileLock.waiting(for: file, patience: .seconds(60)) != nil
+    async let isGiven = FileLock.waiting(for: file, patience: .seconds(500)) != nil
     withExtendedLifetime(held) {}
     held = nil
     #expect(try await isGiven)
@@ -65,7 +65,7 @@ struct FileLockTests {
     try await withThrowingTaskGroup { group in
       for _ in 0..<8 {
         group.addTask {
-          let lock = try #require(try await FileLock.waiting(for: file, patience: .seconds(60)))
+          let lock = try #require(try await FileLock.waiting(for: file, patience: .seconds(500)))
           #expect(inside.count.add(1, ordering: .sequentiallyConsistent).newValue == 1)
           await Task.yield()
           inside.count.subtract(1, ordering: .sequentiallyConsistent)

@@ -140,12 +140,20 @@ private final class Companion {
   }
 
   /// The next line that it prints.
+  struct Ended: Error {}
+
+  /// What it says next. Signals that threads of a pool get meanwhile make no difference.
+  /// - Throws: ``Ended`` when it says no more.
   func line() throws -> String {
     var line: [UInt8] = []
-    while let byte = try output.fileHandleForReading.read(upToCount: 1)?.first, byte != UInt8(ascii: "\n") {
+    while true {
+      var byte: UInt8 = 0
+      let count = read(output.fileHandleForReading.fileDescriptor, &byte, 1)
+      if count < 0, errno == EINTR { continue }
+      guard count == 1 else { throw Ended() }
+      if byte == UInt8(ascii: "\n") { return String(decoding: line, as: UTF8.self) }
       line.append(byte)
     }
-    return String(decoding: line, as: UTF8.self)
   }
 
   func signal(_ signal: Int32) { kill(identifier, signal) }

@@ -135,8 +135,8 @@ struct DatabaseNameTests {
       (.file(.locked), .unknown, .unknown),
     ])
   func faults(error: StorageError, alone: StorageFault, withProvenKey: StorageFault) {
-    #expect(error.fault(keyIsProven: false) == alone)
-    #expect(error.fault(keyIsProven: true) == withProvenKey)
+    #expect(error.fault == alone)
+    #expect(error.withProvenKey.fault == withProvenKey)
   }
 
   @Test("one that another process keeps for itself is told as that, and opens when it is let go of")

@@ -203,7 +203,8 @@ struct AccessKeyStoreTests {
     let whole = AccessKeyMint.foreign(by: stores.master.signingKey, counter: 700)
     let identity = IdentityStore(stores.host)
     for _ in 0..<2 { try await identity.settle(for: stores.master.address) }
-    let agent = try await stores.makeAgent("Ada")
+    let agent = try await stores.agents.create(
+      name: "Ada", index: AgentIndex(rawValue: 0), derive: stores.derive)
     #expect(try await stores.verdict(ada) == .revoked)
     #expect(try await stores.verdict(whole) == .revoked)
     for signer in [stores.master.signingKey, try stores.signer(of: agent)] {

@@ -13,6 +13,7 @@ final class TemporaryStores: Sendable {
   let host: DatabasePool
   let chat: DatabasePool
   let memory: DatabasePool
+  let blobs: BlobStore
 
   init() throws {
     let home = FileManager.default.temporaryDirectory.appending(path: "osaurus-test-\(UUID().uuidString)")
@@ -20,6 +21,7 @@ final class TemporaryStores: Sendable {
     try folders.create()
     master = try MasterKey.generate()
     let key = DataKey.generate()
+    blobs = BlobStore(folders: folders, key: key)
     host = try EncryptedDatabase.open(.host, in: folders, key: key, migrator: HostSchema.migrator)
     chat = try EncryptedDatabase.open(.chatHistory, in: folders, key: key, migrator: ChatSchema.migrator)
     memory = try EncryptedDatabase.open(.memory, in: folders, key: key, migrator: MemorySchema.migrator)
@@ -35,8 +37,8 @@ final class TemporaryStores: Sendable {
   var agents: AgentStore { AgentStore(host) }
   var keys: AccessKeyStore { AccessKeyStore(host) }
   var trusted: TrustedIssuerStore { TrustedIssuerStore(host) }
-  var chats: ChatStore { ChatStore(chat) }
-  var memories: MemoryStore { MemoryStore(memory) }
+  var chats: ChatStore { ChatStore(StoreDatabase(chat), blobs: blobs) }
+  var memories: MemoryStore { MemoryStore(StoreDatabase(memory)) }
 
   /// Gives the address of an index below this host's master.
   var derive: @Sendable (AgentIndex) throws -> Address {

@@ -11,7 +11,9 @@ struct Bench: AsyncParsableCommand {
 
   func run() async throws {
     var report = Report()
-    for benchmark in ChannelBenchmarks.all + IdentityBenchmarks.all + ServerBenchmarks.all {
+    for benchmark in ChannelBenchmarks.all + IdentityBenchmarks.all + StorageBenchmarks.all
+      + ServerBenchmarks.all
+    {
       guard only.map({ benchmark.name.contains($0) }) ?? true else { continue }
       FileHandle.standardError.write(Data("measuring \(benchmark.name)\n".utf8))
       try await benchmark.run(&report)

@@ -10,15 +10,17 @@ public import Storage
 public struct HostCheck: Sendable {
   /// The address of the whole host.
   public let address: Address
-  /// How each database is.
+  /// How each database is that is missing or opens.
   public let databases: [DatabaseName: EncryptedDatabase.Condition]
+  /// Those that do not open, though the key is right.
+  public let degraded: [DegradedDatabase]
 
   /// Looks at the host in `folders`.
   /// - Throws: what `HostServices.open` would throw for its keys and databases.
   public init(folders: HostFolders, settings: HostSettings) throws {
     let (master, dataKey) = try HostKeyStore.keys(of: settings, folders: folders)
     address = master.address
-    databases = try HostDatabases.check(in: folders, key: dataKey)
+    (databases, degraded) = try HostDatabases.check(in: folders, key: dataKey)
   }
 
   /// The models on offer, as the service would find them, and the default among them.

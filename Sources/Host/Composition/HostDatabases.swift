@@ -4,23 +4,61 @@ import Storage
 import Stores
 
 /// The databases of a host, each under a key of its own.
+///
+/// Without `host.sqlite` nobody could be told from anybody else, so it has to open. Any other that does not is
+/// left as it is, and told; the host runs without it.
 struct HostDatabases: Sendable {
   let host: DatabasePool
-  let chatHistory: DatabasePool
-  let memory: DatabasePool
-
-  /// Opens them, and makes what is not there yet.
-  static func open(in folders: HostFolders, key: DataKey) throws(StorageError) -> HostDatabases {
-    let host = try EncryptedDatabase.open(.host, in: folders, key: key, migrator: HostSchema.migrator)
-    let chatHistory = try EncryptedDatabase.open(
-      .chatHistory, in: folders, key: key, migrator: ChatSchema.migrator)
-    let memory = try EncryptedDatabase.open(
-      .memory, in: folders, key: key, migrator: MemorySchema.migrator)
-    return HostDatabases(host: host, chatHistory: chatHistory, memory: memory)
-  }
+  let chatHistory: Result<DatabasePool, StorageError>
+  let memory: Result<DatabasePool, StorageError>
+  /// The attachments of conversations.
+  let blobs: BlobStore
+  /// Those of agents and plugins.
+  let cabinet: DatabaseCabinet
+  let degraded: [DegradedDatabase]
 
   /// The databases that every host of this version has.
   static let kept: [DatabaseName] = [.host, .chatHistory, .memory]
+
+  /// Opens them, and makes what is not there yet.
+  /// - Throws: ``StorageError`` where `host.sqlite` does not open.
+  static func open(in folders: HostFolders, key: DataKey) throws(StorageError) -> HostDatabases {
+    let host: DatabasePool
+    do {
+      host = try EncryptedDatabase.open(.host, in: folders, key: key, migrator: HostSchema.migrator)
+    } catch {
+      throw try explained(error, in: folders, key: key)
+    }
+    let chatHistory = opened(.chatHistory, in: folders, key: key, migrator: ChatSchema.migrator)
+    let memory = opened(.memory, in: folders, key: key, migrator: MemorySchema.migrator)
+    var degraded: [DegradedDatabase] = []
+    for (name, result) in [(DatabaseName.chatHistory, chatHistory), (.memory, memory)] {
+      if case .failure(let error) = result { degraded.append(DegradedDatabase(name, error)) }
+    }
+    return HostDatabases(
+      host: host, chatHistory: chatHistory, memory: memory, blobs: BlobStore(folders: folders, key: key),
+      cabinet: DatabaseCabinet(folders: folders, key: key), degraded: degraded)
+  }
+
+  /// A database, or why it does not open, now that `host.sqlite` has proven the key.
+  private static func opened(
+    _ name: DatabaseName, in folders: HostFolders, key: DataKey, migrator: DatabaseMigrator
+  ) -> Result<DatabasePool, StorageError> {
+    Result { () throws(StorageError) in
+      try checkBelongings(of: name, in: folders)
+      return try EncryptedDatabase.open(name, in: folders, key: key, migrator: migrator)
+    }.mapError { $0.withProvenKey }
+  }
+
+  /// Makes sure that no empty history takes the place of one that is lost: it would let its attachments go.
+  private static func checkBelongings(
+    of name: DatabaseName, in folders: HostFolders
+  ) throws(StorageError) {
+    guard name == .chatHistory, !name.hasContent(in: folders) else { return }
+    guard try StoredFiles.find(in: folders).blobs.isEmpty else {
+      throw .fileMissing(database: name.rawValue, left: "chat/blobs, with its attachments,")
+    }
+  }
 
   /// What brings a database to the schema of this version; nil where the schema is its user's.
   static func migrator(of name: DatabaseName) -> DatabaseMigrator? {
@@ -32,20 +70,71 @@ struct HostDatabases: Sendable {
     }
   }
 
-  /// How each database is: those that this version keeps, and whatever else there is.
-  /// - Throws: ``StorageError`` for the first that does not open.
+  /// How each database is: those that this version keeps, and whatever else there is. Nothing is changed.
+  static func conditions(
+    in folders: HostFolders, key: DataKey
+  ) throws(StorageError) -> [DatabaseName: Result<EncryptedDatabase.Condition, StorageError>] {
+    var found: [DatabaseName: Result<EncryptedDatabase.Condition, StorageError>] = [:]
+    for name in kept + (try DatabaseName.existing(in: folders)) where found[name] == nil {
+      found[name] = Result { () throws(StorageError) in
+        try checkBelongings(of: name, in: folders)
+        return try EncryptedDatabase.check(name, in: folders, key: key, migrator: migrator(of: name))
+      }
+    }
+    guard found.values.contains(where: { $0.isOpened }) else { return found }
+    return found.mapValues { $0.mapError { $0.withProvenKey } }
+  }
+
+  /// How each database is, and that the key opens at least one of those that are there.
+  /// - Throws: ``StorageError`` where it opens none: then it is the key that is wrong.
   static func check(
     in folders: HostFolders, key: DataKey
-  ) throws(StorageError) -> [DatabaseName: EncryptedDatabase.Condition] {
-    var found: [DatabaseName: EncryptedDatabase.Condition] = [:]
-    for name in kept + (try DatabaseName.existing(in: folders)) where found[name] == nil {
-      found[name] = try EncryptedDatabase.check(name, in: folders, key: key, migrator: migrator(of: name))
+  ) throws(StorageError) -> (
+    conditions: [DatabaseName: EncryptedDatabase.Condition], degraded: [DegradedDatabase]
+  ) {
+    let found = try conditions(in: folders, key: key)
+    var failures: [(name: DatabaseName, error: StorageError)] = []
+    var conditions: [DatabaseName: EncryptedDatabase.Condition] = [:]
+    for (name, result) in found.sorted(by: { $0.key < $1.key }) {
+      switch result {
+      case .success(let condition): conditions[name] = condition
+      case .failure(let error): failures.append((name, error))
+      }
     }
-    return found
+    if let first = failures.first, !found.values.contains(where: { $0.isOpened }) { throw first.error }
+    return (conditions, failures.map { DegradedDatabase($0.name, $0.error) })
+  }
+
+  /// What `error` says of `host.sqlite`, once it is known whether the key opens anything else.
+  private static func explained(
+    _ error: StorageError, in folders: HostFolders, key: DataKey
+  ) throws(StorageError) -> StorageError {
+    guard case .wrongKey = error else { return error }
+    let others = try conditions(in: folders, key: key).filter { $0.key != .host }
+    return others.values.contains { $0.isOpened } ? error.withProvenKey : error
+  }
+
+  /// - Throws: ``StorageError`` where one of them does not open.
+  func requireAll() throws(StorageError) {
+    for database in [chatHistory, memory] { _ = try database.get() }
   }
 
   /// Writes what is left in the logs into the databases and closes them.
   func close() {
-    for pool in [host, chatHistory, memory] { EncryptedDatabase.close(pool) }
+    EncryptedDatabase.close(host)
+    for database in [chatHistory, memory] {
+      if let pool = try? database.get() { EncryptedDatabase.close(pool) }
+    }
+  }
+}
+
+extension Result where Success == EncryptedDatabase.Condition, Failure == StorageError {
+  /// Whether the key opened a database.
+  fileprivate var isOpened: Bool {
+    switch self {
+    case .success(.missing), .failure: false
+    // Its schema was read, so its key fits.
+    case .success: true
+    }
   }
 }

@@ -136,6 +136,7 @@ public struct HostInitialiser: Sendable {
   ) async throws {
     let databases = try HostDatabases.open(in: folders, key: key)
     do {
+      try databases.requireAll()
       try reached(.databasesMade)
       try await IdentityStore(databases.host).begin(for: address, past: past)
       try reached(.pastNoted)

@@ -73,7 +73,7 @@ public struct HostKeySlots: Sendable {
     try file.remove(id, key: HostKeyStore.keys(of: settings, folders: folders).1)
   }
 
-  /// Opens a slot, and every database there is under the key that was in it, without changing any.
+  /// Opens a slot, and what is stored under the key that was in it, without changing any.
   /// - Throws: ``HostError/noPhraseSlot``, ``HostError/otherIdentity(here:given:)``, ``HostError/wrongPassphrase``, or
   ///   `StorageError`.
   public func open(with secret: borrowing SlotSecret) throws -> Opened {
@@ -95,7 +95,7 @@ public struct HostKeySlots: Sendable {
       }
       throw HostError.wrongPassphrase
     }
-    let conditions = try HostDatabases.check(in: folders, key: opened.key)
+    let conditions = try HostDatabases.check(in: folders, key: opened.key).conditions
     return Opened(
       slot: opened.slot, key: opened.key, hasData: conditions.values.contains { $0 != .missing })
   }

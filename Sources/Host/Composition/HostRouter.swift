@@ -44,6 +44,7 @@ enum HostRouter {
     routes.add(MemoryRoutes(access: services.access, memory: services.memory, policy: policy))
     routes.add(ControlMemoryRoutes(agents: services.agents, memory: services.memory))
     routes.add(ControlStatusRoutes(services: services))
+    routes.add(ControlStorageRoutes(maintenance: services.maintenance))
     routes.add(ControlIdentityRoutes(services: services))
     routes.add(
       ControlAgentRoutes(

@@ -68,6 +68,7 @@ public struct HostService: Service {
         group.addTask {
           await services.access.uses.keepWriting(to: services.keys, logger: services.logger)
         }
+        group.addTask { await services.maintenance.run() }
         // So that the first to ask what there is need not wait for the slowest server.
         group.addTask { _ = await services.models.known() }
         group.addTask {

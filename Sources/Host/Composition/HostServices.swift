@@ -33,6 +33,7 @@ public final class HostServices: Sendable {
   let memory: AgentMemory
   let access: HostAccess
   let admission: Admission
+  let maintenance: Maintenance
   let listening = ListeningAddress()
   let logger: Logger
   private let databases: HostDatabases
@@ -58,6 +59,9 @@ public final class HostServices: Sendable {
       let services = try HostServices(
         folders: folders, settings: settings, master: master, databases: databases, client: client,
         logger: logger)
+      for database in databases.degraded {
+        logger.error("running without \(database.name) (\(database.fault.rawValue)): \(database.reason)")
+      }
       try await services.identity.settle(for: master.address)
       let settled = try await services.identity.master()
       services.identityAtOpen.withLock { $0 = settled }
@@ -93,11 +97,15 @@ public final class HostServices: Sendable {
       folder: folders.modelRuntime, client: client,
       settings: runtimeSettings)
     models = try ModelCatalogue(settings: settings, folders: folders, managed: runtime, client: client)
-    chats = ChatStore(databases.chatHistory)
+    chats = ChatStore(StoreDatabase(databases.chatHistory), blobs: databases.blobs)
     runner = AgentRunner(chats: chats, models: models)
     memory = AgentMemory(
-      store: MemoryStore(databases.memory), models: models, embeddingModel: settings.embeddingModel)
+      store: MemoryStore(StoreDatabase(databases.memory)), models: models,
+      embeddingModel: settings.embeddingModel)
     access = HostAccess(master: master, agents: agents, keys: keys)
+    maintenance = Maintenance(folders: folders, databases: databases, chats: chats, logger: logger) {
+      [admission] in admission.count > 0
+    }
   }
 
   /// Stops what runs. Call it once, when nothing uses these services any more.
@@ -106,6 +114,10 @@ public final class HostServices: Sendable {
     await runner.settle()
     await access.uses.flush(to: keys, logger: logger)
     try? await client.shutdown()
+    await databases.cabinet.closeAll()
     databases.close()
   }
+
+  /// The databases that do not open.
+  public var degraded: [DegradedDatabase] { databases.degraded }
 }

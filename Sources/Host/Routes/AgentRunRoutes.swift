@@ -37,9 +37,10 @@ struct AgentRunRoutes: RouteGroup {
       return .failure(.badRequest, code: "invalid_request", message: error.description)
     }
     let options = options(for: chat, request, context)
-    guard try await runner.mayOpenSession(with: agent, options) else {
-      return .failure(
-        .notFound, code: "session_not_found", message: StoresError.noSuchSession.description)
+    do {
+      guard try await runner.mayOpenSession(with: agent, options) else { throw StoresError.noSuchSession }
+    } catch let error as StoresError {
+      return ControlFailure(error).response
     }
     guard let place = admission.enter(for: context.caller.principal) else { return admission.agentRefusal }
     return stream(chat, by: agent, options: options, holding: place)

@@ -1,5 +1,5 @@
 public import Foundation
-public import GRDB
+import GRDB
 
 /// What agents remember. Every memory belongs to one agent, and is found, listed and forgotten by that agent alone;
 /// the one exception is what the owner told all of them.
@@ -7,13 +7,13 @@ public struct MemoryStore: Sendable {
   /// The longest name of a conversation, in bytes.
   static let longestConversationName = 200
 
-  let pool: DatabasePool
+  let pool: StoreDatabase
   let vectors: VectorLibrary
 
   /// - Parameters:
   ///   - pool: a database with ``MemorySchema``.
   ///   - vectorBound: how many bytes of vectors may be held in memory.
-  public init(_ pool: DatabasePool, vectorBound: Int = VectorLibrary.defaultBound) {
+  public init(_ pool: StoreDatabase, vectorBound: Int = VectorLibrary.defaultBound) {
     self.pool = pool
     vectors = VectorLibrary(pool, bound: vectorBound)
   }

@@ -12,7 +12,7 @@ public actor VectorLibrary {
   /// How many rows the signs choose for each one that is asked for, at least 1,000 in all.
   static let candidates = 50
 
-  private let pool: DatabasePool
+  private let pool: StoreDatabase
   private let bound: Int
   private let mostScanned: Int
   private var shelves: [VectorShelf.Place: VectorShelf] = [:]
@@ -21,7 +21,7 @@ public actor VectorLibrary {
   /// - Parameters:
   ///   - pool: a database with ``MemorySchema``.
   ///   - bound: how many bytes of vectors may be held.
-  init(_ pool: DatabasePool, bound: Int, mostScanned: Int = VectorLibrary.mostScanned) {
+  init(_ pool: StoreDatabase, bound: Int, mostScanned: Int = VectorLibrary.mostScanned) {
     self.pool = pool
     self.bound = bound
     self.mostScanned = mostScanned

@@ -32,7 +32,7 @@ final class VectorShelf {
   }
 
   /// Reads the vectors that came after the last one seen.
-  func update(from pool: DatabasePool) throws {
+  func update(from pool: StoreDatabase) throws {
     try pool.read { database in
       let changes = try Row.fetchCursor(
         database,
@@ -58,7 +58,7 @@ final class VectorShelf {
     }
   }
 
-  func nearest(to query: Embedding, limit: Int, in pool: DatabasePool) throws -> [ScoredRow] {
+  func nearest(to query: Embedding, limit: Int, in pool: StoreDatabase) throws -> [ScoredRow] {
     if isScanned { return scan.nearest(to: query, limit: limit) }
     let candidates = sketches.candidates(
       for: query, limit: max(1000, limit * VectorLibrary.candidates))
@@ -76,7 +76,7 @@ final class VectorShelf {
   }
 
   /// The number of a model in the database; nil where it has made no vector of these dimensions.
-  static func model(of embedding: Embedding, in pool: DatabasePool) throws -> Int64? {
+  static func model(of embedding: Embedding, in pool: StoreDatabase) throws -> Int64? {
     try pool.read { database in
       try Int64.fetchOne(
         database, sql: "SELECT id FROM embedding_models WHERE name = ? AND dimensions = ?",
@@ -84,7 +84,7 @@ final class VectorShelf {
     }
   }
 
-  static func countInDatabase(_ place: Place, _ pool: DatabasePool) throws -> Int {
+  static func countInDatabase(_ place: Place, _ pool: StoreDatabase) throws -> Int {
     try pool.read { database in
       try Int.fetchOne(
         database, sql: "SELECT count(*) FROM vectors WHERE scope = ? AND model_id = ?",

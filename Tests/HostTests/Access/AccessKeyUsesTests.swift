@@ -7,7 +7,7 @@ import Testing
 @testable import Host
 @testable import Identity
 
-@Suite("When keys were last used", .timeLimit(.minutes(2)))
+@Suite("When keys were last used", .timeLimit(.minutes(10)))
 struct AccessKeyUsesTests {
   private func lastUsed(_ host: WholeHost, _ id: String) async throws -> Date? {
     try await host.services.keys.find(reference: id).lastUsedAt

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What is true of every command.
-@Suite("Every command", .serialized, .timeLimit(.minutes(3)))
+@Suite("Every command", .serialized, .timeLimit(.minutes(10)))
 struct CommandTreeTests {
   @Test("its help shows an example")
   func examples() async throws {

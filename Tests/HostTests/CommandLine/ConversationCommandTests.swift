@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `run`, `chat` and `connect`: talking, on this machine and through the secure channel.
-@Suite("osaurus-host run, chat and connect", .serialized, .timeLimit(.minutes(3)))
+@Suite("osaurus-host run, chat and connect", .serialized, .timeLimit(.minutes(10)))
 struct ConversationCommandTests {
   /// Serves a host with an agent and a model behind it.
   private func serve(

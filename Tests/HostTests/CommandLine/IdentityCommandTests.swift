@@ -4,7 +4,7 @@ import Testing
 
 @testable import Host
 
-@Suite("osaurus-host identity", .serialized, .timeLimit(.minutes(3)))
+@Suite("osaurus-host identity", .serialized, .timeLimit(.minutes(10)))
 struct IdentityCommandTests {
   @Test("a host that a script made is not confirmed, unless the script says that the words are kept")
   func scripted() async throws {

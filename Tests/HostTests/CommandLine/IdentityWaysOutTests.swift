@@ -6,7 +6,7 @@ import Testing
 
 @testable import Host
 
-@Suite("osaurus-host identity: health and ways out", .serialized, .timeLimit(.minutes(5)))
+@Suite("osaurus-host identity: health and ways out", .serialized, .timeLimit(.minutes(10)))
 struct IdentityWaysOutTests {
   /// A host with one agent and a key for it; then its identity is another one, as an older version could leave it.
   private func drifted(_ program: Program) async throws -> MasterKey {

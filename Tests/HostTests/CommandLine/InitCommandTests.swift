@@ -2,7 +2,7 @@ import Foundation
 import Identity
 import Testing
 
-@Suite("osaurus-host init", .serialized, .timeLimit(.minutes(3)))
+@Suite("osaurus-host init", .serialized, .timeLimit(.minutes(10)))
 struct InitCommandTests {
   @Test("the 24 words are shown once, bring the identity back, and are in no file")
   func words() async throws {

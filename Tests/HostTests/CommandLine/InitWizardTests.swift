@@ -11,7 +11,7 @@ import Testing
   import Musl
 #endif
 
-@Suite("osaurus-host init on a terminal", .serialized, .timeLimit(.minutes(3)))
+@Suite("osaurus-host init on a terminal", .serialized, .timeLimit(.minutes(10)))
 struct InitWizardTests {
   @Test("it explains, shows the words, believes three of them, and leaves none behind")
   func whole() async throws {

@@ -6,7 +6,7 @@ import SystemPackage
 import Testing
 
 /// `invite` and `connect redeem`, as a person uses them on two machines.
-@Suite("osaurus-host invite and connect redeem", .serialized, .timeLimit(.minutes(3)))
+@Suite("osaurus-host invite and connect redeem", .serialized, .timeLimit(.minutes(10)))
 struct InviteCommandTests {
   @discardableResult
   private func serve(

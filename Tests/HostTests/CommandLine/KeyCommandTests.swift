@@ -2,7 +2,7 @@ import Foundation
 import Identity
 import Testing
 
-@Suite("osaurus-host key", .serialized, .timeLimit(.minutes(3)))
+@Suite("osaurus-host key", .serialized, .timeLimit(.minutes(10)))
 struct KeyCommandTests {
   @Test("every key is listed with what it is worth, and what to do about the one that opens all for ever")
   func statuses() async throws {

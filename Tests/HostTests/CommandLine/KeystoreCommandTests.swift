@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("osaurus-host keystore", .serialized, .timeLimit(.minutes(3)))
+@Suite("osaurus-host keystore", .serialized, .timeLimit(.minutes(10)))
 struct KeystoreCommandTests {
   private static let passphrase = "correct horse battery"
 

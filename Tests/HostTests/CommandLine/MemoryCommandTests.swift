@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("osaurus-host memory", .serialized, .timeLimit(.minutes(3)))
+@Suite("osaurus-host memory", .serialized, .timeLimit(.minutes(10)))
 struct MemoryCommandTests {
   @Test(
     "memories are added, found, listed and forgotten, with a service and without", arguments: [false, true])

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `agent` and `key`, with a service and without one: they do the same.
-@Suite("osaurus-host agent and key", .serialized, .timeLimit(.minutes(3)))
+@Suite("osaurus-host agent and key", .serialized, .timeLimit(.minutes(10)))
 struct OwnersCommandTests {
   private func run(served: Bool, _ body: (Program) async throws -> Void) async throws {
     try await Program.run { program in

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("A host whose keys rest under a passphrase", .serialized, .timeLimit(.minutes(3)))
+@Suite("A host whose keys rest under a passphrase", .serialized, .timeLimit(.minutes(10)))
 struct PassphraseCommandTests {
   private static let passphrase = "correct horse battery"
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Host
 
-@Suite("osaurus-host recover", .serialized, .timeLimit(.minutes(3)))
+@Suite("osaurus-host recover", .serialized, .timeLimit(.minutes(10)))
 struct RecoverCommandTests {
   private static let words =
     ("project entry cook mango pause vast purse network regular mushroom divide chuckle "

@@ -7,7 +7,7 @@ import Testing
   import Musl
 #endif
 
-@Suite("osaurus-host serve", .serialized, .timeLimit(.minutes(3)))
+@Suite("osaurus-host serve", .serialized, .timeLimit(.minutes(10)))
 struct ServeCommandTests {
   @Test("it says where it is, and ends with 0 when it is told to", arguments: [SIGTERM, SIGINT])
   func serves(signal: CInt) async throws {

@@ -2,7 +2,7 @@ import Foundation
 import Identity
 import Testing
 
-@Suite("osaurus-host storage slots", .serialized, .timeLimit(.minutes(3)))
+@Suite("osaurus-host storage slots", .serialized, .timeLimit(.minutes(10)))
 struct StorageCommandTests {
   /// Runs `body` with a host that was just made, and its words.
   private func run(_ options: String..., body: (Program, _ phrase: String) async throws -> Void) async throws

@@ -4,7 +4,7 @@ import Keyring
 import SecretMemory
 import Testing
 
-@Suite("osaurus-host identity token", .serialized, .timeLimit(.minutes(3)))
+@Suite("osaurus-host identity token", .serialized, .timeLimit(.minutes(10)))
 struct TokenCommandTests {
   private static let target = ["--audience", "host.example", "--action", "GET /status"]
 

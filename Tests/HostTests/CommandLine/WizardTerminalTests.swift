@@ -8,7 +8,7 @@ import Testing
   import Musl
 #endif
 
-@Suite("a wizard and its terminal", .serialized, .timeLimit(.minutes(5)))
+@Suite("a wizard and its terminal", .serialized, .timeLimit(.minutes(10)))
 struct WizardTerminalTests {
   @Test(
     "every size gets all words in their order, nothing scrolled and nothing cut, and hears when a word is wrong",

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Host
 
-@Suite("Who may come in, as of now", .timeLimit(.minutes(2)))
+@Suite("Who may come in, as of now", .timeLimit(.minutes(10)))
 struct HostAccessTests {
   private func verdict(_ key: MintedAccessKey, _ services: HostServices) -> AccessKeyVerdict {
     let now = Int64(Date().timeIntervalSince1970)

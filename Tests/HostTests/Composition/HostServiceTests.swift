@@ -10,7 +10,7 @@ import Testing
   import Musl
 #endif
 
-@Suite("The running host", .timeLimit(.minutes(2)))
+@Suite("The running host", .timeLimit(.minutes(10)))
 struct HostServiceTests {
   /// Runs `body` while a service runs in `folders`.
   private func serve(

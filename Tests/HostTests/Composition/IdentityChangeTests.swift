@@ -8,7 +8,7 @@ import Testing
 
 @testable import Host
 
-@Suite("Changing the identity of a host", .timeLimit(.minutes(5)))
+@Suite("Changing the identity of a host", .timeLimit(.minutes(10)))
 final class IdentityChangeTests {
   private struct Interrupted: Error {}
 

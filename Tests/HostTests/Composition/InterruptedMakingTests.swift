@@ -9,7 +9,7 @@ import Testing
 @testable import Host
 
 /// The making of a host, and every way of bringing one back, ended between any two writes and done again.
-@Suite("An end between two writes", .timeLimit(.minutes(5)))
+@Suite("An end between two writes", .timeLimit(.minutes(10)))
 final class InterruptedMakingTests {
   private struct Interrupted: Error {}
 

@@ -7,7 +7,7 @@ import Testing
 @testable import Identity
 
 /// What the words bring back, and what they do not.
-@Suite("Access keys after a recovery", .timeLimit(.minutes(2)))
+@Suite("Access keys after a recovery", .timeLimit(.minutes(10)))
 struct KeysAfterRecoveryTests {
   private let now = Int64(Date().timeIntervalSince1970)
 

@@ -1,5 +1,6 @@
 import Agents
 import Foundation
+import Inference
 import Storage
 import Stores
 import Synchronization
@@ -7,7 +8,7 @@ import Testing
 
 @testable import Host
 
-@Suite("What is kept of an agent's conversations", .serialized, .timeLimit(.minutes(3)))
+@Suite("What is kept of an agent's conversations", .serialized, .timeLimit(.minutes(10)))
 struct AgentHistoryTests {
   private func chat(_ messages: String..., more: String = "") -> String {
     let turns = messages.enumerated().map { index, text in
@@ -46,6 +47,39 @@ struct AgentHistoryTests {
       #expect(record.source == .http)
       #expect(try await host.services.chats.search("marmalade").count == 2)
       #expect(try await host.services.chats.search("quince").isEmpty)
+    }
+  }
+
+  @Test("an image is kept with the question, and comes back as it was sent")
+  func image() async throws {
+    try await serve { host, path, wire in
+      let session = UUID()
+      let url = "data:image/png;base64," + Data((0..<30_000).map { UInt8($0 % 251) }).base64EncodedString()
+      let small = "data:image/gif;base64," + Data([1, 2, 3]).base64EncodedString()
+      func question(_ earlier: String = "") -> String {
+        #"""
+        {"model":"","session_id":"\#(session)","messages":[{"role":"user","content":[{"type":"text","text":"say plum"},\#
+        {"type":"image_url","image_url":{"url":"\#(url)"}},{"type":"image_url","image_url":{"url":"\#(small)"}}]}\#(earlier)]}
+        """#
+      }
+      let answer = try await wire.ask("POST", path, question())
+      #expect(StreamedAnswer(answer.text).text == "plum ")
+      #expect(host.model.requests.last?.contains(url.suffix(1000)) == true)
+      // Callers repeat the whole conversation; what was said before is not kept twice.
+      let next = #",{"role":"assistant","content":"plum"},{"role":"user","content":"say more"}"#
+      _ = try await wire.ask("POST", path, question(next))
+      await host.services.runner.settle()
+      let chats = host.services.chats
+      #expect(
+        try await chats.turns(of: session).map(\.content) == ["say plum", "plum ", "say more", "more "])
+      let kept = try await chats.attachments(of: session)
+      #expect(kept.map(\.position) == [1, 2])
+      #expect(kept.map { $0.blob != nil } == [true, false])
+      let urls = try kept.map {
+        try ContentPart($0, content: chats.content(of: $0)).value["image_url"]?["url"]?.string
+      }
+      #expect(urls == [url, small])
+      #expect(try StoredFiles.find(in: host.services.folders).blobs.count == 1)
     }
   }
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Host
 
-@Suite("The catalogue of agents, over TCP", .serialized, .timeLimit(.minutes(3)))
+@Suite("The catalogue of agents, over TCP", .serialized, .timeLimit(.minutes(10)))
 struct AgentRoutesTests {
   private func listed(_ answer: WireAnswer) -> [String] {
     (answer.json["agents"] as? [[String: Any]] ?? []).compactMap { $0["name"] as? String }

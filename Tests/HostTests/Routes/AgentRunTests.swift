@@ -5,7 +5,7 @@ import Testing
 
 @testable import Host
 
-@Suite("Running an agent, over TCP", .serialized, .timeLimit(.minutes(3)))
+@Suite("Running an agent, over TCP", .serialized, .timeLimit(.minutes(10)))
 struct AgentRunTests {
   /// Serves a host with an agent, Ada, and gives a caller with a key to her alone.
   private func serve(

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Host
 
-@Suite("Chat completions, over TCP", .serialized, .timeLimit(.minutes(3)))
+@Suite("Chat completions, over TCP", .serialized, .timeLimit(.minutes(10)))
 struct ChatRoutesTests {
   /// Serves a host, and gives a caller with a key to all of it.
   private func serve(_ body: @escaping @Sendable (WholeHost, WireClient) async throws -> Void) async throws {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Host
 
-@Suite("The owner's routes", .serialized, .timeLimit(.minutes(3)))
+@Suite("The owner's routes", .serialized, .timeLimit(.minutes(10)))
 struct ControlRoutesTests {
   private static let all = [
     ("GET", "/control/status"), ("GET", "/control/identity"), ("GET", "/control/models"),

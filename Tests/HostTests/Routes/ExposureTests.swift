@@ -9,7 +9,7 @@ import Testing
 
 @testable import Host
 
-@Suite("Agents that are not exposed", .timeLimit(.minutes(2)))
+@Suite("Agents that are not exposed", .timeLimit(.minutes(10)))
 struct ExposureTests {
   private static let chat = #"{"model":"","messages":[{"role":"user","content":"say yes"}]}"#
 

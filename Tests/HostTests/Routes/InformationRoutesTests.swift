@@ -4,7 +4,7 @@ import Testing
 
 @testable import Host
 
-@Suite("What a host says of itself, over TCP", .serialized, .timeLimit(.minutes(3)))
+@Suite("What a host says of itself, over TCP", .serialized, .timeLimit(.minutes(10)))
 struct InformationRoutesTests {
   @Test("anybody may know that a host is here, under every prefix")
   func root() async throws {

@@ -7,7 +7,7 @@ import Testing
 @testable import Host
 @testable import Pairing
 
-@Suite("Invites over HTTP", .serialized, .timeLimit(.minutes(3)))
+@Suite("Invites over HTTP", .serialized, .timeLimit(.minutes(10)))
 struct InviteRoutesTests {
   private static let many = ["OSAURUS_REDEMPTIONS_PER_MINUTE": "100000"]
 

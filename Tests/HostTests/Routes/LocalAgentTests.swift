@@ -5,7 +5,7 @@ import Testing
 
 @testable import Host
 
-@Suite("Agents without an address", .serialized, .timeLimit(.minutes(3)))
+@Suite("Agents without an address", .serialized, .timeLimit(.minutes(10)))
 struct LocalAgentTests {
   private static let chat = #"{"model":"","messages":[{"role":"user","content":"say yes"}]}"#
 

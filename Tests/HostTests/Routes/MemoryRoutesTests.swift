@@ -7,7 +7,7 @@ import Testing
 
 @testable import Host
 
-@Suite("What agents remember, over the routes", .serialized, .timeLimit(.minutes(3)))
+@Suite("What agents remember, over the routes", .serialized, .timeLimit(.minutes(10)))
 struct MemoryRoutesTests {
   private static let meaning = ["OSAURUS_EMBEDDING_MODEL": ScriptedModelServer.meaningModel]
 

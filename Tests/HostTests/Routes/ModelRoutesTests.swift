@@ -3,7 +3,7 @@ import Testing
 
 @testable import Host
 
-@Suite("Models and embeddings, over TCP", .serialized, .timeLimit(.minutes(3)))
+@Suite("Models and embeddings, over TCP", .serialized, .timeLimit(.minutes(10)))
 struct ModelRoutesTests {
   @Test("models are listed as OpenAI does, under every prefix")
   func models() async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Host
 
-@Suite("Revocation, over TCP", .serialized, .timeLimit(.minutes(3)))
+@Suite("Revocation, over TCP", .serialized, .timeLimit(.minutes(10)))
 struct RevocationTests {
   private static let revoked =
     #"{"error":{"message":"Access key has been revoked","type":"authentication_error"}}"#

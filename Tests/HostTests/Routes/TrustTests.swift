@@ -5,7 +5,7 @@ import Testing
 @testable import Host
 @testable import Identity
 
-@Suite("Keys of trusted issuers, over TCP", .serialized, .timeLimit(.minutes(3)))
+@Suite("Keys of trusted issuers, over TCP", .serialized, .timeLimit(.minutes(10)))
 struct TrustTests {
   private let friend: SigningKey
 

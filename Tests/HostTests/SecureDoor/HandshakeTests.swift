@@ -7,7 +7,7 @@ import Testing
 @testable import Host
 
 /// What `POST /secure/session` answers over a real socket. (spec/01, B4)
-@Suite("Handshakes over TCP", .serialized, .timeLimit(.minutes(3)))
+@Suite("Handshakes over TCP", .serialized, .timeLimit(.minutes(10)))
 struct HandshakeTests {
   private static var unlimited: HostLimits {
     var limits = HostLimits()

@@ -9,7 +9,7 @@ import Testing
 @testable import Host
 
 /// What may stand inside an envelope, and what becomes of it, over a real socket. (spec/01, B5 and B6)
-@Suite("Inner requests over TCP", .serialized, .timeLimit(.minutes(3)))
+@Suite("Inner requests over TCP", .serialized, .timeLimit(.minutes(10)))
 struct InnerRequestTests {
   /// Serves a host and opens a session with its first agent.
   private func converse(_ body: (TestHost, SealedClient) async throws -> Void) async throws {

@@ -8,7 +8,7 @@ import Testing
 @testable import Host
 
 /// What `POST /secure/call` answers over a real socket. (spec/01, B5)
-@Suite("Sealed calls over TCP", .serialized, .timeLimit(.minutes(3)))
+@Suite("Sealed calls over TCP", .serialized, .timeLimit(.minutes(10)))
 struct SealedCallTests {
   private static var limits: HostLimits {
     var limits = HostLimits()

@@ -6,7 +6,7 @@ import Testing
 @testable import Host
 
 /// How streams are sealed, over a real socket. (spec/01, B6)
-@Suite("Sealed streams over TCP", .serialized, .timeLimit(.minutes(3)))
+@Suite("Sealed streams over TCP", .serialized, .timeLimit(.minutes(10)))
 struct SealedStreamTests {
   /// Serves a host and opens a session with its first agent.
   private func converse(_ body: (TestHost, SealedClient) async throws -> Void) async throws {

@@ -5,7 +5,7 @@ import Testing
 @testable import Host
 
 /// What a host answers, over a real socket, to bytes that are no decent request.
-@Suite("Bad requests over TCP", .serialized, .timeLimit(.minutes(3)))
+@Suite("Bad requests over TCP", .serialized, .timeLimit(.minutes(10)))
 struct BadRequestTests {
   private static let tail = "Host: localhost\r\nConnection: close\r\n\r\n"
 

@@ -9,7 +9,7 @@ import Testing
 @testable import Host
 
 /// How connections begin, wait and end. Timeouts are short here; nothing sleeps.
-@Suite("Connections", .serialized, .timeLimit(.minutes(3)))
+@Suite("Connections", .serialized, .timeLimit(.minutes(10)))
 struct ConnectionTests {
   private static let get = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
   private static let lastGet = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

@@ -9,7 +9,7 @@ import Testing
   import Musl
 #endif
 
-@Suite("The control socket", .serialized, .timeLimit(.minutes(3)))
+@Suite("The control socket", .serialized, .timeLimit(.minutes(10)))
 struct ControlSocketTests {
   private static let get = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 

@@ -53,6 +53,16 @@ final class ScriptedModelServer: Sendable {
   private struct Question: Decodable {
     struct Message: Decodable {
       let content: String
+
+      private enum CodingKeys: CodingKey { case content }
+      private struct Part: Decodable { var text: String? }
+
+      init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        content =
+          try (try? container.decode(String.self, forKey: .content))
+          ?? container.decode([Part].self, forKey: .content).compactMap(\.text).joined()
+      }
     }
     let messages: [Message]
     var stream: Bool?

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Inference
 
-@Suite("Which model is asked", .timeLimit(.minutes(1)))
+@Suite("Which model is asked", .timeLimit(.minutes(10)))
 struct ModelCatalogueTests {
   private static func listing(_ names: String...) -> Response {
     .json(#"{"data":[\#(names.map { "{\"id\":\"\($0)\"}" }.joined(separator: ","))]}"#)

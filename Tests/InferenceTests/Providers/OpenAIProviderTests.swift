@@ -5,7 +5,7 @@ import Testing
 
 @testable import Inference
 
-@Suite("A server that speaks OpenAI's protocol", .timeLimit(.minutes(1)))
+@Suite("A server that speaks OpenAI's protocol", .timeLimit(.minutes(10)))
 struct OpenAIProviderTests {
   private let question = ChatRequest(model: "m", messages: [.user("q")])
 

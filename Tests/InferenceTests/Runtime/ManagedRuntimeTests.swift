@@ -6,7 +6,7 @@ import Testing
 
 @testable import Inference
 
-@Suite("The managed model", .serialized, .timeLimit(.minutes(5)))
+@Suite("The managed model", .serialized, .timeLimit(.minutes(10)))
 struct ManagedRuntimeTests {
   private func ask(_ text: String, atMost tokens: Int) -> ChatRequest {
     var request = ChatRequest(model: ManagedRuntime.modelName, messages: [.user(text)])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Inference
 
-@Suite("Installing the managed model", .timeLimit(.minutes(3)))
+@Suite("Installing the managed model", .timeLimit(.minutes(10)))
 struct RuntimeInstallerTests {
   /// Runs `body` with a folder that is not there yet, and removes it.
   private func withFolder(_ body: (RuntimeFolder) async throws -> Void) async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Inference
 
-@Suite("Streams of answers", .timeLimit(.minutes(1)))
+@Suite("Streams of answers", .timeLimit(.minutes(10)))
 struct ElementStreamTests {
   private struct Failure: Error, Equatable {}
 

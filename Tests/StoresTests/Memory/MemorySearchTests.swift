@@ -140,7 +140,7 @@ struct MemorySearchTests {
       vectors.append(vector)
       _ = try await add("number \(number)", vector)
     }
-    let library = VectorLibrary(stores.memory, bound: .max, mostScanned: 100)
+    let library = VectorLibrary(StoreDatabase(stores.memory), bound: .max, mostScanned: 100)
     for number in [0, 150, 299] {
       let query = try #require(Embedding(model: "m", vectors[number]))
       let scopes = ["\(MemoryQuestion.scope(of: agent)):pinned"]
@@ -158,7 +158,7 @@ struct MemorySearchTests {
     for agent in agents {
       for number in 0..<20 { _ = try await add("n\(number)", [Double(number + 1), 1, 0, 0], agent: agent) }
     }
-    let library = VectorLibrary(stores.memory, bound: 3000)
+    let library = VectorLibrary(StoreDatabase(stores.memory), bound: 3000)
     let query = try #require(Embedding(model: "m", [1, 1, 0, 0]))
     for agent in agents + agents {
       let hits = try await library.nearest(

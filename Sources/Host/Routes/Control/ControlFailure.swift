@@ -48,7 +48,7 @@ struct ControlFailure: Error, Hashable {
     self.init(status: status, code: code, message: error.description)
   }
 
-  private init(_ error: StoresError) {
+  init(_ error: StoresError) {
     let (status, code): (HTTPResponse.Status, String) =
       switch error {
       case .noSuchAgent: (.notFound, "agent_not_found")
@@ -61,6 +61,8 @@ struct ControlFailure: Error, Hashable {
       case .ownAddress: (.conflict, "own_address")
       case .notTrusted: (.notFound, "issuer_not_found")
       case .noSuchSession: (.notFound, "session_not_found")
+      case .unavailable: (.serviceUnavailable, "storage_unavailable")
+      case .malformedAttachment: (.internalServerError, "attachment_malformed")
       case .nameTaken: (.conflict, "name_taken")
       case .badName, .identity: (.badRequest, "invalid_request")
       case .indexGiven: (.conflict, "index_given")

@@ -34,6 +34,7 @@ struct ControlStatusRoutes: RouteGroup {
         keystore: services.settings.keyStore,
         keySlots: try? HostKeySlots(folders: services.folders, settings: services.settings).listed()
           .map(\.kind.name),
+        degraded: services.degraded,
         inflight: services.admission.count,
         startedAt: services.startedAt))
   }
@@ -78,6 +79,8 @@ struct ControlStatusRoutes: RouteGroup {
     let keystore: KeyStoreKind
     /// What opens the stored data besides the key store, `phrase` or `passphrase`; nil where that cannot be read.
     let keySlots: [String]?
+    /// Databases that do not open.
+    let degraded: [DegradedDatabase]
     let inflight: Int
     let startedAt: Date
   }

@@ -1,0 +1,23 @@
+import Foundation
+import Hummingbird
+
+/// The owner's orders about what is stored.
+struct ControlStorageRoutes: RouteGroup {
+  let maintenance: Maintenance
+
+  func register(on routes: inout Routes) {
+    routes.on(.post, "/control/storage/maintain", .administration, use: maintain)
+  }
+
+  private struct Order: Decodable {
+    /// Everything, whether it is due or not.
+    var now: Bool?
+  }
+
+  private func maintain(_ request: Request, _ context: HostContext) async throws -> Response {
+    try await ControlFailure.answering {
+      guard let order = try await request.decoded(Order.self) else { throw ControlFailure.malformed }
+      return try .json(await maintenance.tend(now: Date(), all: order.now ?? false))
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import Foundation
+import GRDB
+import Keyring
+import Logging
+import Storage
+import Stores
+
+/// Looks after the databases from time to time, and never while an answer is being made.
+actor Maintenance {
+  private let folders: HostFolders
+  private let databases: HostDatabases
+  private let chats: ChatStore
+  private let logger: Logger
+  private let isBusy: @Sendable () -> Bool
+
+  init(
+    folders: HostFolders, databases: HostDatabases, chats: ChatStore, logger: Logger,
+    isBusy: @escaping @Sendable () -> Bool
+  ) {
+    self.folders = folders
+    self.databases = databases
+    self.chats = chats
+    self.logger = logger
+    self.isBusy = isBusy
+  }
+
+  /// What was done, and what was put off.
+  struct Report: Encodable, Hashable, Sendable {
+    struct Entry: Encodable, Hashable, Sendable {
+      let database: String
+      let task: MaintenanceTask
+    }
+
+    var done: [Entry] = []
+    /// Left for later, because an answer is being made.
+    var postponed: [Entry] = []
+    /// Blobs that nobody referred to.
+    var removedBlobs = 0
+    /// What did not succeed, one sentence each.
+    var failures: [String] = []
+  }
+
+  /// Does what is due, first after half a minute and then every half hour, until it is cancelled.
+  func run() async {
+    var pause = Duration.seconds(30)
+    while (try? await Task.sleep(for: pause)) != nil {
+      await databases.cabinet.closeIdle(for: .seconds(600))
+      let report = await tend(now: Date(), all: false)
+      for failure in report.failures { logger.warning("maintenance: \(failure)") }
+      for entry in report.done { logger.debug("maintenance: \(entry.task.rawValue) of \(entry.database)") }
+      pause = .seconds(1800)
+    }
+  }
+
+  /// Does what is due, or everything.
+  func tend(now: Date, all: Bool) async -> Report {
+    var report = Report()
+    var stamps = (try? MaintenanceStamps.read(folders)) ?? MaintenanceStamps()
+    for (name, pool) in pools {
+      let due = stamps.due(name.rawValue, now: now)
+      for task in all ? MaintenanceTask.allCases : due {
+        let entry = Report.Entry(database: name.rawValue, task: task)
+        guard !isBusy() else {
+          report.postponed.append(entry)
+          continue
+        }
+        do {
+          guard try await perform(task, on: pool, isChats: name == .chatHistory, &report) else {
+            report.postponed.append(entry)
+            continue
+          }
+          stamps.note(task, of: name.rawValue, at: now)
+          report.done.append(entry)
+        } catch {
+          report.failures.append("\(task.rawValue) of \(name.rawValue): \(error)")
+        }
+      }
+    }
+    do {
+      try stamps.write(folders)
+    } catch {
+      report.failures.append("\(error)")
+    }
+    return report
+  }
+
+  private var pools: [(DatabaseName, DatabasePool)] {
+    var pools = [(DatabaseName.host, databases.host)]
+    for (name, database) in [(DatabaseName.chatHistory, databases.chatHistory), (.memory, databases.memory)] {
+      if let pool = try? database.get() { pools.append((name, pool)) }
+    }
+    return pools
+  }
+
+  /// - Returns: whether it came to its end; false where it left off because an answer is being made.
+  private func perform(
+    _ task: MaintenanceTask, on pool: DatabasePool, isChats: Bool, _ report: inout Report
+  ) async throws -> Bool {
+    switch task {
+    case .optimize:
+      try await pool.writeWithoutTransaction {
+        try $0.execute(sql: "PRAGMA analysis_limit = 400; PRAGMA optimize")
+      }
+      if isChats { report.removedBlobs += try await chats.collectBlobs() }
+      return true
+    case .checkpoint:
+      _ = try await pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+      return true
+    case .vacuum: return try await vacuum(pool)
+    }
+  }
+
+  private static let pagesAtOnce = 1000
+
+  private func vacuum(_ pool: DatabasePool) async throws -> Bool {
+    let isIncremental = try await pool.read { try Int.fetchOne($0, sql: "PRAGMA auto_vacuum") == 2 }
+    guard isIncremental else {
+      // Made by an earlier version: once as a whole, and bit by bit from then on.
+      try await pool.writeWithoutTransaction {
+        try $0.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL; VACUUM")
+      }
+      return true
+    }
+    while true {
+      let left = try await pool.writeWithoutTransaction { database in
+        try database.execute(sql: "PRAGMA incremental_vacuum(\(Self.pagesAtOnce))")
+        return try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0
+      }
+      guard left > 0 else { return true }
+      guard !isBusy() else { return false }
+    }
+  }
+}
