@@ -91,14 +91,14 @@ final class PrivateKeyring {
 
   /// Runs `call` and kills the keyring once it was asked, so that the question stays without an answer.
   func killWhileAsked(_ call: @escaping @Sendable () throws -> Void) async throws {
+    // Whichever comes first: whether libsecret looks at the keyring before it asks depends on when it hears of it.
+    let questions = ["org.freedesktop.Secret.Service", "org.freedesktop.DBus.Properties"]
     let watcher = try Companion(
-      ["dbus-monitor", "--session", "interface='org.freedesktop.Secret.Service',type='method_call'"],
-      input: "")
+      ["dbus-monitor", "--session"] + questions.map { "interface='\($0)',type='method_call'" }, input: "")
     // It loses its name when it begins to watch; what was said before that is not seen.
     while !(try watcher.line().contains("member=NameLost")) {}
     suspendDaemon()
     async let answer: Void = call()
-    // Whatever comes first: what is asked depends on what libsecret still knows of the keyring from before.
     while !(try watcher.line().hasPrefix("method call")) {}
     killDaemon()
     defer { watcher.end() }

@@ -210,7 +210,9 @@ struct SecretServiceKeyStoreTests {
         { try store.remove(.dataKey) }, { _ = try store.names() }, { try SecretServiceKeyStore.probe() },
       ] as [@Sendable () throws -> Void] {
         let start = ContinuousClock.now
-        await #expect(throws: KeyringError.ended) { try await keyring.killWhileAsked(call) }
+        let error = await #expect(throws: KeyringError.self) { try await keyring.killWhileAsked(call) }
+        // Before the question itself it is one that is not there.
+        if case .unavailable = error {} else { #expect(error == .ended) }
         #expect(ContinuousClock.now - start < .seconds(20))
         try keyring.startDaemon()
       }

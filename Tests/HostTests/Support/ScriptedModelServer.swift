@@ -10,7 +10,7 @@ import Synchronization
 
 /// A model server on loopback that answers as its questions ask it to.
 ///
-/// The last message is the script: `say a b c` streams these words, `die a b` goes away after them, `drone` speaks until
+/// The last message is the script: `say a b c` streams these words, `die a b` stops after them without an end, `drone` speaks until
 /// nobody listens, `refuse` answers 400, `call` calls a tool, and anything else is repeated.
 final class ScriptedModelServer: Sendable {
   struct Seen: Sendable {
@@ -153,7 +153,8 @@ final class ScriptedModelServer: Sendable {
     case "die":
       return Self.stream { writer in
         for word in words.dropFirst() { try await writer.write(Self.chunk(#"{"content":"\#(word) "}"#)) }
-        throw CancellationError()
+        // Without the end that an answer has. A connection that is torn down might take the last words with it.
+        try await writer.finish(nil)
       }
     default:
       let said = words.first == "say" ? Array(words.dropFirst()) : words
