@@ -52,8 +52,8 @@ struct PeerClientCallTests {
         question, answer, peer.keyText, String(peer.keyText.split(separator: ".")[1]), "/agents/a",
       ] {
         #expect(wire.range(of: Data(text.utf8)) == nil)
-        // Base64 of a text shows two thirds of it whatever precedes it.
-        for skipped in 0..<3 {
+        // Base64 of a text shows two thirds of it whatever precedes it. That of a short one may come about by chance.
+        for skipped in 0..<3 where text.count > 20 {
           let encoded = Data(text.utf8.dropFirst(skipped)).base64EncodedString().prefix(text.count - 6)
           #expect(wire.range(of: Data(encoded.utf8)) == nil)
         }

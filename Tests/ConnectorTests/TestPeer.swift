@@ -163,6 +163,8 @@ final class TestPeer: Sendable {
   private typealias Inbound = NIOAsyncChannelInboundStream<HTTPServerRequestPart>.AsyncIterator
 
   private func serve(_ connection: Connection) async throws {
+    // Also when the client goes in the middle of what is written to it.
+    defer { departed.yield() }
     try await connection.executeThenClose { inbound, _ in
       let channel = connection.channel
       var parts = inbound.makeAsyncIterator()
@@ -183,7 +185,6 @@ final class TestPeer: Sendable {
         }
       }
     }
-    departed.yield()
   }
 
   private func openSession(_ body: ByteBuffer, _ channel: any Channel) async throws -> Bool {

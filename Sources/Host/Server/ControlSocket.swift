@@ -20,13 +20,12 @@ struct ControlSocket: ~Copyable {
   private let identity: FileIdentity
 
   private struct FileIdentity: Equatable {
-    let device: dev_t
-    let inode: ino_t
+    let device: UInt64
+    let inode: UInt64
 
     init?(_ path: String) {
-      var status = stat()
-      guard lstat(path, &status) == 0 else { return nil }
-      (device, inode) = (status.st_dev, status.st_ino)
+      guard let status = FileStatus(ofFileAt: path, followsLinks: false) else { return nil }
+      (device, inode) = (status.device, status.inode)
     }
   }
 
@@ -61,9 +60,10 @@ struct ControlSocket: ~Copyable {
 
   private static func checkFolder(of path: String) throws(HostError) {
     let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-    var status = stat()
-    guard stat(folder, &status) == 0 else { throw .socketUnusable(path, reason: lastError) }
-    guard status.st_uid == geteuid(), status.st_mode & 0o077 == 0 else {
+    guard let status = FileStatus(ofFileAt: folder, followsLinks: true) else {
+      throw .socketUnusable(path, reason: lastError)
+    }
+    guard status.owner == geteuid(), !status.isOpenToOthers else {
       throw .folderNotPrivate(folder)
     }
   }
@@ -80,9 +80,8 @@ struct ControlSocket: ~Copyable {
   }
 
   private static func removeStale(_ path: String) throws(HostError) {
-    var status = stat()
-    guard lstat(path, &status) == 0 else { return }
-    guard status.st_mode & S_IFMT == S_IFSOCK else {
+    guard let status = FileStatus(ofFileAt: path, followsLinks: false) else { return }
+    guard status.isSocket else {
       throw .socketUnusable(path, reason: "it is not a socket")
     }
     let probe = try makeSocket(path)
