@@ -127,8 +127,11 @@ struct WizardTerminalTests {
         shell.type("fg\n")
         try await shell.see("24. \(words[23])")
       }
-      shell.enter()
-      while shell.picture.isAlternate { try await shell.seeMore() }
+      // A key that comes while the terminal is taken over does not count, and it may be taken over twice.
+      while shell.picture.isAlternate {
+        shell.enter()
+        try await shell.seeMore()
+      }
       shell.type("echo so$((4 + 4)); exit\n")
       try await shell.see("so8")
       #expect(try await shell.end() == 0)
