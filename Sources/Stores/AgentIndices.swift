@@ -23,9 +23,7 @@ enum AgentIndices {
     let (first, last) = try run(database)
     if first <= last { try note(first, last, database) }
     try database.execute(sql: "UPDATE identity SET first_index = ?", arguments: [start])
-    try database.execute(
-      sql: "UPDATE counters SET value = max(value, ?) WHERE name = ?",
-      arguments: [start - 1, RisingCounter.agentIndex.rawValue])
+    _ = try RisingCounter.agentIndex.raise(to: start - 1, database)
   }
 
   /// The last index that was counted; -1 for none.

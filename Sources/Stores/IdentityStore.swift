@@ -145,14 +145,7 @@ public struct IdentityStore: Sendable {
         arguments: [index, address, now.timeIntervalSince1970, agent.id.uuidString])
       return Repaired.Agent(before: agent, index: index, address: address)
     }
-    for key in health.staleKeys {
-      try database.execute(
-        sql: """
-          INSERT OR IGNORE INTO revoked_keys (issuer, nonce, revoked_at)
-            SELECT issuer, nonce, :now FROM access_keys WHERE id = :id;
-          UPDATE access_keys SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL;
-          """, arguments: ["now": now.timeIntervalSince1970, "id": key.id.uuidString])
-    }
+    for key in health.staleKeys { try AccessKeyStore.revoke(key.id, now: now, database) }
     try RisingCounter.generation.next(database)
     return Repaired(agents: agents, keys: before - (try openKeys(database)))
   }
@@ -163,9 +156,7 @@ public struct IdentityStore: Sendable {
     let floor = max(
       Int64(now.timeIntervalSince1970), try RisingCounter.keyCounter.value(database) + 1)
     try database.execute(sql: "UPDATE identity SET key_floor = max(key_floor, ?)", arguments: [floor])
-    try database.execute(
-      sql: "UPDATE counters SET value = max(value, ?) WHERE name = ?",
-      arguments: [floor, RisingCounter.keyCounter.rawValue])
+    _ = try RisingCounter.keyCounter.raise(to: floor, database)
     try revokeEveryKey(now: now, database)
     return floor
   }

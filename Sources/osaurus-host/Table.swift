@@ -10,14 +10,13 @@ struct Table {
 
   /// The lines to print, without trailing spaces.
   var lines: [String] {
-    [Terminal.dim(line(headings))] + rows.map(line)
+    let padded = padded
+    return [Terminal.dim(padded[0])] + padded.dropFirst()
   }
 
   /// The lines to print where a line has `columns` characters.
   func lines(within columns: Int) -> [String] {
-    guard let widest = ([headings] + rows).map({ line($0).count }).max(), widest > columns else {
-      return lines
-    }
+    guard let widest = padded.map(\.count).max(), widest > columns else { return lines }
     let margin = headings.dropFirst().map(\.count).max() ?? 0
     return rows.flatMap { row in
       [Terminal.bold(row[0])]
@@ -28,17 +27,22 @@ struct Table {
     }
   }
 
-  private func line(_ cells: [String]) -> String {
-    var text = ""
-    for (column, cell) in cells.enumerated() {
-      text += cell
-      if column < cells.count - 1 { text += String(repeating: " ", count: width(column) - cell.count + 2) }
+  /// Headings and rows, each cell as wide as the widest of its column.
+  private var padded: [String] {
+    let all = [headings] + rows
+    let widths = headings.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+    return all.map { cells in
+      var text = ""
+      for (column, cell) in cells.enumerated() {
+        text += cell
+        if column < cells.count - 1 {
+          text += String(repeating: " ", count: widths[column] - cell.count + 2)
+        }
+      }
+      while text.last == " " { text.removeLast() }
+      return text
     }
-    while text.last == " " { text.removeLast() }
-    return text
   }
-
-  private func width(_ column: Int) -> Int { ([headings] + rows).map { $0[column].count }.max() ?? 0 }
 
   func show() {
     for line in Terminal.columns.map(lines(within:)) ?? lines { Terminal.say(line) }

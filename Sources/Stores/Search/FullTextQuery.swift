@@ -20,8 +20,5 @@ struct FullTextQuery: Hashable, Sendable {
   /// Rows with all of the words.
   var all: String { words.map(Self.quoted).joined(separator: " AND ") }
 
-  /// Rows with any of the words.
-  var any: String { words.map(Self.quoted).joined(separator: " OR ") }
-
   static func quoted(_ word: String) -> String { "\"\(word.replacing("\"", with: "\"\""))\"" }
 }

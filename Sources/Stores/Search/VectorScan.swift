@@ -1,53 +1,43 @@
 import CVectors
-import SecretMemory
 
 /// Embeddings side by side in memory, and the nearest of them by looking at each.
 struct VectorScan: ~Copyable, Sendable {
   let dimensions: Int
-  private var codes = LockedPages()
+  private var codes: PackedRows
+  /// What a byte of 1 stands for, row by row.
   private var scales: [Float] = []
-  private var rows: [Int64] = []
-  private var places: [Int64: Int] = [:]
 
-  init(dimensions: Int) { self.dimensions = dimensions }
+  init(dimensions: Int) {
+    self.dimensions = dimensions
+    codes = PackedRows(width: dimensions)
+  }
 
-  var count: Int { rows.count }
+  var count: Int { codes.count }
   /// The bytes in use.
-  var byteCount: Int { codes.count + rows.count * 44 }
+  var byteCount: Int { codes.byteCount + scales.count * 4 }
   /// Whether the vectors are kept out of swap.
   var isLocked: Bool { codes.isLocked }
 
   /// Adds the vector of a row, a signed byte a dimension, or puts it in place of the row's earlier one.
   mutating func insert(_ code: UnsafeRawBufferPointer, scale: Float, row: Int64) {
-    precondition(code.count == dimensions, "a vector of another space")
-    remove(row: row)
-    codes.append(dimensions) { $0.copyMemory(from: code) }
-    places[row] = rows.count
+    drop(scaleAt: codes.insert(code, row: row))
     scales.append(scale)
-    rows.append(row)
   }
 
-  /// Forgets a row; the last vector takes its place.
-  mutating func remove(row: Int64) {
-    guard let place = places.removeValue(forKey: row) else { return }
-    let last = rows.count - 1
-    if place != last {
-      let dimensions = dimensions
-      codes.withUnsafeMutableBytes { bytes in
-        for index in 0..<dimensions { bytes[place * dimensions + index] = bytes[last * dimensions + index] }
-      }
-      rows[place] = rows[last]
-      scales[place] = scales[last]
-      places[rows[place]] = place
-    }
-    rows.removeLast()
+  /// Forgets a row.
+  mutating func remove(row: Int64) { drop(scaleAt: codes.remove(row: row)) }
+
+  /// The last one takes the place, as in ``PackedRows``.
+  private mutating func drop(scaleAt place: Int?) {
+    guard let place else { return }
+    scales.swapAt(place, scales.count - 1)
     scales.removeLast()
-    codes.removeLast(dimensions)
   }
 
   /// The `limit` rows nearest to `query`, the nearest first.
   borrowing func nearest(to query: Embedding, limit: Int) -> [ScoredRow] {
-    guard query.dimensions == dimensions, !rows.isEmpty else { return [] }
+    guard query.dimensions == dimensions, codes.count > 0 else { return [] }
+    let rows = codes.rows
     let products = [Int32](unsafeUninitializedCapacity: rows.count) { products, filled in
       codes.withUnsafeBytes { bytes in
         query.code.withUnsafeBufferPointer { query in

@@ -198,11 +198,8 @@ final class TerminalScreen {
 
   /// The terminal's size now.
   private var size: Size {
-    var window = winsize()
-    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &window) == 0, window.ws_col > 0, window.ws_row > 0 else {
-      return Size()
-    }
-    return Size(columns: Int(window.ws_col), rows: Int(window.ws_row))
+    let (columns, rows) = Terminal.size
+    return Size(columns: columns, rows: rows)
   }
 
   /// Puts lines in their places, and nothing in all others.

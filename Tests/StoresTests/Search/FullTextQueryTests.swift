@@ -15,7 +15,7 @@ struct FullTextQueryTests {
   func syntax(text: String) async throws {
     let stores = try TemporaryStores()
     let query = try #require(FullTextQuery(text))
-    for pattern in [query.all, query.any] {
+    for pattern in [query.all] + query.words.map(FullTextQuery.quoted) {
       let rows = try await stores.memory.read {
         try Int.fetchAll(
           $0, sql: "SELECT rowid FROM memories_text WHERE memories_text MATCH ?", arguments: [pattern])
