@@ -128,17 +128,17 @@ public struct ChatStore: Sendable {
     }
   }
 
-  /// What was said with all of these words in it, the best match first.
+  private static let text = FullTextRanking(index: "turns_text", columns: ["content"], weights: [1])
+
+  /// What was said with all of these words in it (the first ``FullTextQuery/mostWords`` of them), the best match first. Of
+  /// more turns than ``FullTextRanking/mostRanked`` that have them, the newest ones are ranked.
   public func search(_ words: String, limit: Int = 50) async throws -> [TurnRecord] {
-    guard let pattern = FTS5Pattern(matchingAllTokensIn: words) else { return [] }
+    guard let query = FullTextQuery(words) else { return [] }
     return try await pool.read { database in
-      try TurnRecord.fetchAll(
-        database,
-        sql: """
-          SELECT turns.* FROM turns JOIN turns_text ON turns_text.rowid = turns.row_id
-          WHERE turns_text MATCH ? ORDER BY turns_text.rank LIMIT ?
-          """,
-        arguments: [pattern, limit])
+      let statement = try database.cachedStatement(sql: "SELECT * FROM turns WHERE row_id = ?")
+      return try Self.text.all(query, limit: limit, database).compactMap {
+        try TurnRecord.fetchOne(statement, arguments: [$0.row])
+      }
     }
   }
 

@@ -220,6 +220,32 @@ struct ChatStoreTests {
     #expect(try await chats.search(String(repeating: "\"", count: 100_000)).isEmpty)
   }
 
+  @Test("what answers best comes first: where the words are more often, and among less else")
+  func ranking() async throws {
+    let session = try await converse(
+      "a tulip, and much else that has nothing to do with it", "no rose", "tulip, tulip",
+      "a rose without a thorn")
+    #expect(try await chats.search("tulip").map(\.position) == [2, 0])
+    #expect(try await chats.search("rose", limit: 1).map(\.content) == ["no rose"])
+    #expect(try await chats.search("rose").allSatisfy { $0.sessionID == session.id })
+  }
+
+  @Test(
+    "of words that are everywhere, the newest turns are ranked, so that the time does not grow with the history"
+  )
+  func boundedRanking() async throws {
+    let session = try await converse("tulip tulip tulip")
+    let many = (0..<FullTextRanking.mostRanked).map {
+      NewTurn(role: "user", content: "the tulip number \($0)")
+    }
+    try await chats.append(many, to: session.id)
+    let found = try await chats.search("tulip", limit: 2000)
+    #expect(found.count == FullTextRanking.mostRanked)
+    #expect(!found.contains { $0.position == 0 })
+    // What is rare is found wherever it is.
+    #expect(try await chats.search("tulip number 0").map(\.position) == [1])
+  }
+
   @Test("words of the search language are found as words")
   func searchWords() async throws {
     try await converse("near and not far", "or else")

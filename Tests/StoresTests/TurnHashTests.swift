@@ -81,7 +81,10 @@ struct TurnHashTests {
     let store = ChatStore(StoreDatabase(pool), blobs: stores.blobs)
     let turn = try #require(try await store.turns(of: Self.session).first)
     #expect(turn.contentHash == hash(content: "café", thinking: "hm", toolCallID: "c1", ending: .cut))
-    #expect(try await store.search("cafe").count == 1)
+    let found = try await pool.read {
+      try Int.fetchOne($0, sql: "SELECT count(*) FROM turns_text WHERE turns_text MATCH 'cafe'")
+    }
+    #expect(found == 1)
     try pool.close()
   }
 }

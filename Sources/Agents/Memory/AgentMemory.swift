@@ -16,36 +16,21 @@ public struct AgentMemory: Sendable {
     backlog = EmbeddingBacklog(store: store, source: source)
   }
 
-  /// How a question was answered.
-  public enum Ranking: String, Codable, Sendable {
-    case words
-    case wordsAndMeaning = "words-and-meaning"
-  }
-
   /// What answers a question.
   public struct Answer: Codable, Sendable {
     public let hits: [MemoryHit]
-    public let ranking: Ranking
+    public let ranking: SearchRanking
     /// Why meaning played no part; nil where it did.
     public let reason: String?
   }
 
   /// Asks the memory. A model for embeddings that cannot be reached costs the meaning, not the answer.
   public func search(_ question: MemoryQuestion) async throws -> Answer {
+    let meaning = try await source.meaning(of: question.text)
     var question = question
-    var reason: String?
-    if let model = source.model {
-      do {
-        question.embedding = try await source.embed([question.text], by: model)[0]
-        if question.embedding == nil { reason = "The model for embeddings found no meaning in the question." }
-      } catch let error as InferenceError {
-        reason = error.description
-      }
-    } else {
-      reason = "No model for embeddings is configured (embeddingModel)."
-    }
-    let hits = try await store.search(question)
-    return Answer(hits: hits, ranking: question.embedding == nil ? .words : .wordsAndMeaning, reason: reason)
+    question.embedding = meaning.embedding
+    return Answer(
+      hits: try await store.search(question), ranking: meaning.ranking, reason: meaning.reason)
   }
 
   /// Remembers something; its meaning follows.
@@ -107,8 +92,5 @@ public struct AgentMemory: Sendable {
 
   /// Embeds all that is not embedded yet.
   /// - Throws: `InferenceError` where the model fails.
-  package func embedAll() async throws {
-    guard let model = source.model else { return }
-    while try await backlog.embedBatch(by: model) {}
-  }
+  package func embedAll() async throws { try await backlog.workOff() }
 }

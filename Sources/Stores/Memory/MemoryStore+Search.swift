@@ -36,35 +36,28 @@ public struct MemoryHit: Codable, Hashable, Sendable {
 }
 
 extension MemoryStore {
-  /// How many of the newest rows with the words of a question are ranked.
-  static let mostRanked = 1000
-  /// How far each ranking goes.
-  static let rankingDepth = 200
-  /// Nothing is said to be near in meaning below this cosine.
-  static let leastSimilarity: Float = 0.1
+  private static let text = FullTextRanking(
+    index: "memories_text", columns: ["content", "keywords"], weights: [0, 0, 1, 0.5])
   /// After how many days the part of a score that ages has halved.
   static let halfLifeInDays = 180.0
 
   /// What answers a question best: full text (BM25) and nearness in meaning, fused by rank, then weighed by salience and
   /// age. Without an embedding it is full text alone.
   public func search(_ question: MemoryQuestion, now: Date = Date()) async throws -> [MemoryHit] {
-    let byWords = try await rankByWords(question)
-    let byMeaning = try await rankByMeaning(question)
-    let fused = ReciprocalRank.fuse([byWords, byMeaning])
-    let (words, meaning) = (Set(byWords), Set(byMeaning))
+    let ranking = HybridRanking(
+      words: try await rankByWords(question), meaning: try await rankByMeaning(question))
     let found = try await pool.read { database in
-      try fused.keys.compactMap { row in
-        try Row.fetchOne(
-          database.cachedStatement(sql: "SELECT * FROM memories WHERE row_id = ?"), arguments: [row]
-        ).map { (row, try MemoryEntry(row: $0)) }
+      let statement = try database.cachedStatement(sql: "SELECT * FROM memories WHERE row_id = ?")
+      return try ranking.scores.compactMap { row, score in
+        try MemoryEntry.fetchOne(statement, arguments: [row]).map { (row, score, $0) }
       }
     }
     return
-      found.filter { question.sees($0.1) }
-      .map { row, memory in
+      found.filter { question.sees($0.2) }
+      .map { row, score, memory in
         MemoryHit(
-          memory: memory, score: (fused[row] ?? 0) * memory.weight(now), byWords: words.contains(row),
-          byMeaning: meaning.contains(row))
+          memory: memory, score: score * memory.weight(now), byWords: ranking.byWords.contains(row),
+          byMeaning: ranking.byMeaning.contains(row))
       }
       .sorted { ($0.score, $0.memory.happenedAt) > ($1.score, $1.memory.happenedAt) }
       .prefix(question.limit).map(\.self)
@@ -84,43 +77,13 @@ extension MemoryStore {
   private func rankByWords(_ question: MemoryQuestion) async throws -> [Int64] {
     guard let query = FullTextQuery(question.text) else { return [] }
     return try await pool.read { database in
-      var hits = try Self.ranked(query.all, question, database)
-      if hits.count < question.limit, query.words.count > 1 {
-        // Word for word, so that a common one does not push out what a rare one finds.
-        var scores = Dictionary(uniqueKeysWithValues: hits.map { ($0.row, $0.score + 1000) })
-        for word in query.words {
-          for hit in try Self.ranked(FullTextQuery.quoted(word), question, database)
-          where scores[hit.row].map({ $0 < 1000 }) ?? true {
-            scores[hit.row, default: 0] += hit.score
-          }
-        }
-        var best = BestRows(limit: Self.rankingDepth)
-        for (row, score) in scores { best.offer(row, score) }
-        hits = best.sorted()
-      }
-      return hits.map(\.row)
+      try Self.text.any(
+        query, where: question.filter, enough: question.limit, limit: HybridRanking.depth, database
+      ).map(\.row)
     }
   }
 
-  private static func ranked(
-    _ words: String, _ question: MemoryQuestion, _ database: Database
-  ) throws -> [ScoredRow] {
-    let filters = question.filters
-    let rows = try Row.fetchCursor(
-      database.cachedStatement(
-        sql: """
-          SELECT rowid, bounded_bm25(memories_text, ?, 0, 0, 1, 0.5) FROM memories_text
-          WHERE memories_text MATCH ? ORDER BY rowid DESC LIMIT ?
-          """),
-      arguments: [
-        filters.phrases, filters.text + "{content keywords} : (\(words))", Self.mostRanked,
-      ])
-    var best = BestRows(limit: rankingDepth)
-    while let row = try rows.next() { best.offer(row[0], Float(row[1] as Double)) }
-    return best.sorted()
-  }
-
-  private func rankByMeaning(_ question: MemoryQuestion) async throws -> [Int64] {
+  private func rankByMeaning(_ question: MemoryQuestion) async throws -> [ScoredRow] {
     guard let embedding = question.embedding else { return [] }
     let owners: [String]
     if let agentID = question.agentID {
@@ -129,8 +92,7 @@ extension MemoryStore {
       owners = try await pool.read { try String.fetchAll($0, sql: "SELECT DISTINCT scope FROM memories") }
     }
     let scopes = owners.flatMap { owner in question.layers.map { "\(owner):\($0.rawValue)" } }.sorted()
-    return try await vectors.nearest(to: embedding, in: scopes, limit: Self.rankingDepth)
-      .filter { $0.score >= Self.leastSimilarity }.map(\.row)
+    return try await vectors.nearest(to: embedding, in: scopes, limit: HybridRanking.depth)
   }
 }
 
@@ -141,8 +103,8 @@ extension MemoryQuestion {
     "a" + agentID.uuidString.lowercased().replacing("-", with: "")
   }
 
-  /// Whose memories are asked for, and of which layers, as the beginning of an FTS5 query, and how many phrases that is.
-  fileprivate var filters: (text: String, phrases: Int) {
+  /// Whose memories are asked for, and of which layers.
+  fileprivate var filter: FullTextRanking.Filter {
     var text = ""
     var phrases = 0
     if let agentID {
@@ -154,7 +116,7 @@ extension MemoryQuestion {
       text += "layer : (\(names.isEmpty ? "\"none\"" : names.joined(separator: " OR "))) AND "
       phrases += max(names.count, 1)
     }
-    return (text, phrases)
+    return FullTextRanking.Filter(text: text, phrases: phrases)
   }
 
   /// The rankings choose rows by scope alone; this is what decides.

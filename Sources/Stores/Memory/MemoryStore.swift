@@ -8,7 +8,7 @@ public struct MemoryStore: Sendable {
   static let longestConversationName = 200
 
   let pool: StoreDatabase
-  let vectors: VectorLibrary
+  public let vectors: VectorLibrary
 
   /// - Parameters:
   ///   - pool: a database with ``MemorySchema``.
@@ -17,9 +17,6 @@ public struct MemoryStore: Sendable {
     self.pool = pool
     vectors = VectorLibrary(pool, bound: vectorBound)
   }
-
-  /// What is held in memory for searching by meaning.
-  public var holding: VectorLibrary.Holding { get async { await vectors.holding } }
 
   /// Remembers something.
   /// - Throws: ``MemoryError``.

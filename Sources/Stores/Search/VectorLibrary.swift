@@ -19,7 +19,7 @@ public actor VectorLibrary {
   private var clock = 0
 
   /// - Parameters:
-  ///   - pool: a database with ``MemorySchema``.
+  ///   - pool: a database with the tables of a ``VectorTable``.
   ///   - bound: how many bytes of vectors may be held.
   init(_ pool: StoreDatabase, bound: Int, mostScanned: Int = VectorLibrary.mostScanned) {
     self.pool = pool

@@ -33,6 +33,10 @@ struct FullTextQueryTests {
     #expect(
       try #require(FullTextQuery((words + words).joined(separator: " "))).words == Array(words.prefix(32)))
     #expect(try #require(FullTextQuery("Tea tea TEA")).words == ["tea"])
+    // A word that the bound cuts is another word.
+    let long = String(repeating: "teapot ", count: FullTextQuery.longestText)
+    #expect(try #require(FullTextQuery(long)).words == ["teapot"])
+    #expect(FullTextQuery(String(repeating: "x", count: FullTextQuery.longestText + 1)) == nil)
   }
 
   @Test("the bounded ranking orders like FTS5's own where its bounds are not reached")

@@ -1,6 +1,12 @@
 import Inference
 import Stores
 
+/// How a question was answered.
+public enum SearchRanking: String, Codable, Sendable {
+  case words
+  case wordsAndMeaning = "words-and-meaning"
+}
+
 /// Where the meaning of texts comes from: the model for embeddings that the owner chose, if there is one.
 struct EmbeddingSource: Sendable {
   /// How much of a text is embedded, in characters. Models for embeddings read no more than a few pages.
@@ -11,6 +17,28 @@ struct EmbeddingSource: Sendable {
   let models: ModelCatalogue
   /// The owner's choice; nothing is sent to any server without one.
   let model: String?
+
+  /// What a question means, or why meaning can play no part in its answer.
+  struct Meaning: Sendable {
+    var embedding: Embedding?
+    var reason: String?
+
+    /// How a question is answered with it.
+    var ranking: SearchRanking { embedding == nil ? .words : .wordsAndMeaning }
+  }
+
+  /// What a question means. A model that cannot be reached costs the meaning, not the answer.
+  func meaning(of question: String) async throws -> Meaning {
+    guard let model else { return Meaning(reason: "No model for embeddings is configured (embeddingModel).") }
+    do {
+      let embedding = try await embed([question], by: model)[0]
+      return Meaning(
+        embedding: embedding,
+        reason: embedding == nil ? "The model for embeddings found no meaning in the question." : nil)
+    } catch let error as InferenceError {
+      return Meaning(reason: error.description)
+    }
+  }
 
   /// The embeddings of texts, one for each, in their order; nil for one that has none.
   /// - Throws: `InferenceError`.

@@ -4,20 +4,20 @@ import Logging
 import Stores
 import Synchronization
 
-/// What is remembered and not embedded yet: worked off in the background, the latest first.
+/// The texts of a store that are not embedded yet: worked off in the background, the latest first.
 final class EmbeddingBacklog: Sendable {
   /// After a failure it is tried again after a second, then after twice as long, up to this.
   static let longestPause = Duration.seconds(300)
 
-  private let store: MemoryStore
+  private let store: any EmbeddableStore
   private let source: EmbeddingSource
   private let calls: AsyncStream<Void>
   private let caller: AsyncStream<Void>.Continuation
   private let lastFailure = Mutex<String?>(nil)
   /// Texts that the model finds no meaning in are not sent again before the next start.
-  private let meaningless = Mutex<Set<UnembeddedMemory>>([])
+  private let meaningless = Mutex<Set<UnembeddedText>>([])
 
-  init(store: MemoryStore, source: EmbeddingSource) {
+  init(store: any EmbeddableStore, source: EmbeddingSource) {
     self.store = store
     self.source = source
     (calls, caller) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -44,7 +44,7 @@ final class EmbeddingBacklog: Sendable {
         } catch {
           let reason = (error as? InferenceError)?.description ?? "\(error)"
           if lastFailure.withLock({ $0 }) != reason {
-            logger.warning("memories could not be embedded", metadata: ["reason": "\(reason)"])
+            logger.warning("texts could not be embedded", metadata: ["reason": "\(reason)"])
           }
           lastFailure.withLock { $0 = reason }
           guard (try? await Task.sleep(for: pause)) != nil else { return }
@@ -54,20 +54,27 @@ final class EmbeddingBacklog: Sendable {
     }
   }
 
+  /// Embeds all that is left.
+  /// - Throws: `InferenceError`.
+  func workOff() async throws {
+    guard let model = source.model else { return }
+    while try await embedBatch(by: model) {}
+  }
+
   /// Embeds the next few.
   /// - Returns: whether there may be more.
-  func embedBatch(by model: String) async throws -> Bool {
+  private func embedBatch(by model: String) async throws -> Bool {
     let passed = meaningless.withLock { $0 }
     let waiting = try await store.unembedded(model: model, limit: EmbeddingSource.batch + passed.count)
       .filter { !passed.contains($0) }.prefix(EmbeddingSource.batch)
     guard !waiting.isEmpty else { return false }
     let embeddings = try await source.embed(waiting.map(\.text), by: model)
-    var found: [(UnembeddedMemory, Embedding)] = []
-    for (memory, embedding) in zip(waiting, embeddings) {
+    var found: [(UnembeddedText, Embedding)] = []
+    for (text, embedding) in zip(waiting, embeddings) {
       if let embedding {
-        found.append((memory, embedding))
+        found.append((text, embedding))
       } else {
-        meaningless.withLock { _ = $0.insert(memory) }
+        meaningless.withLock { _ = $0.insert(text) }
       }
     }
     try await store.keep(found)
