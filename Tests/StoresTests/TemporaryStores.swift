@@ -13,6 +13,8 @@ final class TemporaryStores: Sendable {
   let host: DatabasePool
   let chat: DatabasePool
   let memory: DatabasePool
+  let methodology: DatabasePool
+  let toolIndex: DatabasePool
   let blobs: BlobStore
 
   init() throws {
@@ -25,12 +27,13 @@ final class TemporaryStores: Sendable {
     host = try EncryptedDatabase.open(.host, in: folders, key: key, migrator: HostSchema.migrator)
     chat = try EncryptedDatabase.open(.chatHistory, in: folders, key: key, migrator: ChatSchema.migrator)
     memory = try EncryptedDatabase.open(.memory, in: folders, key: key, migrator: MemorySchema.migrator)
+    methodology = try EncryptedDatabase.open(.methods, in: folders, key: key, migrator: MethodSchema.migrator)
+    toolIndex = try EncryptedDatabase.open(
+      .toolIndex, in: folders, key: key, migrator: ToolIndexSchema.migrator)
   }
 
   deinit {
-    try? host.close()
-    try? chat.close()
-    try? memory.close()
+    for pool in [host, chat, memory, methodology, toolIndex] { try? pool.close() }
     try? FileManager.default.removeItem(at: folders.data.deletingLastPathComponent())
   }
 
@@ -39,6 +42,8 @@ final class TemporaryStores: Sendable {
   var trusted: TrustedIssuerStore { TrustedIssuerStore(host) }
   var chats: ChatStore { ChatStore(StoreDatabase(chat), blobs: blobs) }
   var memories: MemoryStore { MemoryStore(StoreDatabase(memory)) }
+  var tools: ToolStore { ToolStore(StoreDatabase(toolIndex)) }
+  var methods: MethodStore { MethodStore(StoreDatabase(methodology)) }
 
   /// Gives the address of an index below this host's master.
   var derive: @Sendable (AgentIndex) throws -> Address {
