@@ -132,14 +132,17 @@ let package = Package(
       ],
       swiftSettings: strict, linkerSettings: sqlcipherLinking),
 
+    // What tests of several floors share: sudden ends, small disks, chance.
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+
     tests("ForeignText", ["ForeignText"]),
     tests("SecretMemory", ["SecretMemory"]),
     tests("Identity", ["Identity", "SecretMemory", crypto]),
     tests("SecureChannel", ["SecureChannel", "Identity", "SecretMemory", crypto]),
     tests("Pairing", ["Pairing", "Identity", "SecretMemory", crypto]),
-    tests("Keyring", ["Keyring", "SecretMemory"]),
-    tests("Storage", ["Storage", "Keyring", "Identity", "SecretMemory", crypto, grdb]),
-    tests("Stores", ["Stores", "Storage", "Keyring", "Identity", "SecretMemory", grdb]),
+    tests("Keyring", ["Keyring", "SecretMemory", "TestSupport"]),
+    tests("Storage", ["Storage", "Keyring", "Identity", "SecretMemory", "TestSupport", crypto, grdb]),
+    tests("Stores", ["Stores", "Storage", "Keyring", "Identity", "SecretMemory", "TestSupport", grdb]),
     tests(
       "Inference",
       [
@@ -151,7 +154,8 @@ let package = Package(
       "Host",
       [
         "Host", "Agents", "Inference", "Pairing", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
-        "SecretMemory", "osaurus-host", crypto, grdb, hummingbird, httpTypes, httpClient, nioCore, nioPosix,
+        "SecretMemory", "osaurus-host", "TestSupport", crypto, grdb, hummingbird, httpTypes, httpClient,
+        nioCore, nioPosix,
         nioHTTP1, log, lifecycle, subprocess, systemPackage,
       ]),
     tests(
