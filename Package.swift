@@ -85,6 +85,8 @@ let package = Package(
     .target(name: "CSodium", linkerSettings: [.linkedLibrary("sodium")]),
     .target(name: "CSecp256k1", linkerSettings: [.linkedLibrary("secp256k1")]),
     .target(name: "CQRCode", linkerSettings: [.linkedLibrary("qrencode")]),
+    .target(
+      name: "CDNSSD", linkerSettings: [.linkedLibrary("avahi-client"), .linkedLibrary("avahi-common")]),
     .target(name: "CSQLCipher", linkerSettings: [.linkedLibrary("sqlcipher")]),
     .target(
       name: "CSecretService",
@@ -101,6 +103,7 @@ let package = Package(
     floor("Identity", ["SecretMemory", "CBase64", "CSecp256k1", crypto]),
     floor("SecureChannel", ["Identity", "SecretMemory", crypto, nioCore]),
     floor("Pairing", ["Identity", "SecretMemory", crypto]),
+    floor("Discovery", ["Identity", "ForeignText", "CDNSSD"]),
     floor("Keyring", ["SecretMemory", "CSodium", "CSecretService", systemPackage]),
     floor(
       "Storage",
@@ -113,7 +116,8 @@ let package = Package(
     floor(
       "Host",
       [
-        "Agents", "Inference", "Pairing", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
+        "Agents", "Inference", "Pairing", "Discovery", "Stores", "Storage", "Keyring", "SecureChannel",
+        "Identity",
         "SecretMemory", hummingbird, httpClient, httpTypes, grdb, nioCore, nioPosix, nioHTTP1, log,
         lifecycle, configuration,
       ]),
@@ -127,7 +131,8 @@ let package = Package(
     .executableTarget(
       name: "osaurus-host",
       dependencies: [
-        "Host", "Connector", "Inference", "Storage", "Keyring", "Identity", "SecretMemory", "CQRCode",
+        "Host", "Connector", "Discovery", "Inference", "Storage", "Keyring", "Identity", "SecretMemory",
+        "CQRCode",
         argumentParser, httpClient, nioCore, nioHTTP1, log, lifecycle, signals, subprocess, systemPackage,
       ],
       swiftSettings: strict, linkerSettings: sqlcipherLinking),
@@ -140,6 +145,7 @@ let package = Package(
     tests("Identity", ["Identity", "SecretMemory", crypto]),
     tests("SecureChannel", ["SecureChannel", "Identity", "SecretMemory", crypto]),
     tests("Pairing", ["Pairing", "Identity", "SecretMemory", crypto]),
+    tests("Discovery", ["Discovery", "Identity"]),
     tests("Keyring", ["Keyring", "SecretMemory", "TestSupport"]),
     tests("Storage", ["Storage", "Keyring", "Identity", "SecretMemory", "TestSupport", crypto, grdb]),
     tests("Stores", ["Stores", "Storage", "Keyring", "Identity", "SecretMemory", "TestSupport", grdb]),

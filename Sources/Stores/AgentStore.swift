@@ -106,7 +106,7 @@ public struct AgentStore: Sendable {
       guard var record = try Self.find("id", id.uuidString, database) else {
         throw StoresError.noSuchAgent(id.uuidString)
       }
-      let wasExposed = record.isExposed
+      let before = record
       change(&record)
       record.name = try Self.checked(record.name)
       record.description = record.description.asStored
@@ -114,7 +114,11 @@ public struct AgentStore: Sendable {
       try Self.refuse(taken: record.name, except: id, database)
       record.updatedAt = now.asStored
       try record.update(database)
-      if record.isExposed != wasExposed { try RisingCounter.generation.next(database) }
+      // Others see name and description, too.
+      let isSeen =
+        record.isExposed != before.isExposed || record.name != before.name
+        || record.description != before.description
+      if isSeen { try RisingCounter.generation.next(database) }
       return record
     }
   }

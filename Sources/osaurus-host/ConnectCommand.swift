@@ -13,7 +13,7 @@ struct ConnectCommand: AsyncParsableCommand {
     commandName: "connect",
     abstract: "Talk with agents on other hosts, through the secure channel alone.",
     discussion: "Example: osaurus-host connect run home \"Good morning\"",
-    subcommands: [Redeem.self, Add.self, List.self, Run.self, Chat.self, Forget.self])
+    subcommands: [BrowseCommand.self, Redeem.self, Add.self, List.self, Run.self, Chat.self, Forget.self])
 
   struct Add: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

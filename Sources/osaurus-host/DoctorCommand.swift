@@ -1,5 +1,6 @@
 import ArgumentParser
 import AsyncHTTPClient
+import Discovery
 import Foundation
 import Host
 import Identity
@@ -67,6 +68,7 @@ private struct Examination {
     findings += privacy(of: folders)
     findings += await host(folders)
     if let recovery = WaysBack.finding(folders) { findings.append(recovery) }
+    findings.append(await discovery())
     findings.append(await service())
     findings.append(python())
     return findings
@@ -205,6 +207,16 @@ private struct Examination {
     } catch {
       return Self.broken("models", error)
     }
+  }
+
+  private func discovery() async -> Finding {
+    guard let obstacle = await Browser.obstacle() else {
+      return Finding(
+        part: "discovery", state: .good, detail: "avahi-daemon answers: agents can be announced and found")
+    }
+    return Finding(
+      part: "discovery", state: .note, detail: obstacle.description,
+      remedy: "apt install avahi-daemon   (without it, hosts are reached by their URL)")
   }
 
   private func service() async -> Finding {

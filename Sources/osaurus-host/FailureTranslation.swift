@@ -1,5 +1,6 @@
 import ArgumentParser
 import Connector
+import Discovery
 import Foundation
 import Host
 import Identity
@@ -20,6 +21,7 @@ enum FailureTranslation {
     case let error as InviteRefusal: CommandFailure(.failed, "invite", error.description)
     case let error as InferenceError: CommandFailure(.failed, "model", error.description)
     case let error as ConnectorError: connector(error)
+    case let error as DiscoveryError: discovery(error)
     case let error as CocoaError where error.isFileError:
       CommandFailure(.failed, "file", error.localizedDescription)
     default: CommandFailure(.failed, "failed", String(describing: error))
@@ -29,6 +31,12 @@ enum FailureTranslation {
   private static func host(_ error: HostError) -> CommandFailure {
     if case .nothingToMove = error { return CommandFailure(.notFound, code(error), error.description) }
     return CommandFailure(.failed, code(error), error.description)
+  }
+
+  private static func discovery(_ error: DiscoveryError) -> CommandFailure {
+    CommandFailure(
+      .failed, "discovery_unavailable", error.description,
+      nextStep: "Without it: osaurus-host connect redeem, or connect add NAME --url URL --address 0x…")
   }
 
   private static func code(_ error: HostError) -> String {

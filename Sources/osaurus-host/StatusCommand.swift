@@ -17,6 +17,9 @@ struct StatusCommand: AsyncParsableCommand {
       let status = try answer.decoded(StatusRow.self)
       Terminal.say("osaurus-host \(status.version) is running (pid \(status.pid)).")
       Terminal.say("  reached at   \(status.url)\(status.exposed ? "  (the network may reach it)" : "")")
+      if let discovery = status.discovery, status.exposed {
+        Terminal.say("  announced    \(discovery.summary)")
+      }
       Terminal.say("  identity     \(status.identity.address)")
       Terminal.say("  health       \(status.identity.health ?? "see 'osaurus-host identity health'")")
       if !status.identity.wordsConfirmed {
@@ -51,11 +54,24 @@ private struct StatusRow: Decodable {
     let health: String?
   }
 
+  struct Discovery: Decodable {
+    let services: [String]
+    let problem: String?
+
+    var summary: String {
+      if let problem { return "nothing: \(problem)" }
+      return services.isEmpty
+        ? "nothing yet" : "\(services.count == 1 ? "1 agent" : "\(services.count) agents") on the network"
+    }
+  }
+
   let version: String
   let pid: Int
   let url: String
   let socket: String
   let exposed: Bool
+  /// What the network is told.
+  let discovery: Discovery?
   let identity: Identity
   let agents: Int
   let keys: Int

@@ -19,6 +19,9 @@ final class HostAccess: Sendable {
   let validator = CurrentValidator()
   /// When the keys were used.
   let uses = AccessKeyUses()
+  /// The agents, again with every change, for the one who follows them. Only the latest are kept for a slow reader.
+  let agentChanges: AsyncStream<[AgentRecord]>
+  private let changed: AsyncStream<[AgentRecord]>.Continuation
 
   private let master: MasterKey
   private let agentStore: AgentStore
@@ -33,6 +36,7 @@ final class HostAccess: Sendable {
     self.master = master
     agentStore = agents
     keyStore = keys
+    (agentChanges, changed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
   /// Reads agents, keys and revocations again and replaces what was known, whole. Once this returns, what was
@@ -52,6 +56,7 @@ final class HostAccess: Sendable {
     snapshot.withLock { [new] snapshot in
       guard new.generation >= snapshot.generation else { return }
       snapshot = new
+      changed.yield(moment.agents)
       validator.replace(with: rules)
       signingKeys.withLock { keys in keys = keys.filter { new.indices[$0.key] != nil } }
     }

@@ -72,7 +72,9 @@ public struct HostService: Service {
         // So that the first to ask what there is need not wait for the slowest server.
         group.addTask { _ = await services.models.known() }
         group.addTask {
-          services.listening.value = try? await server.ready()
+          guard let listening = try? await server.ready() else { return }
+          services.listening.value = listening
+          await services.announcements.run(at: listening, agents: services.access.agentChanges)
         }
         defer { group.cancelAll() }
         try await server.run()

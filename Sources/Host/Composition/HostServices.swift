@@ -35,6 +35,7 @@ public final class HostServices: Sendable {
   let admission: Admission
   let maintenance: Maintenance
   let listening = ListeningAddress()
+  let announcements: HostAnnouncements
   let logger: Logger
   private let databases: HostDatabases
   private let runtime: ManagedRuntime
@@ -103,6 +104,7 @@ public final class HostServices: Sendable {
       store: MemoryStore(StoreDatabase(databases.memory)), models: models,
       embeddingModel: settings.embeddingModel)
     access = HostAccess(master: master, agents: agents, keys: keys)
+    announcements = HostAnnouncements(isExposed: settings.isExposed, logger: logger)
     maintenance = Maintenance(folders: folders, databases: databases, chats: chats, logger: logger) {
       [admission] in admission.count > 0
     }

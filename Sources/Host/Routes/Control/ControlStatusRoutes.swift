@@ -1,3 +1,4 @@
+import Discovery
 import Foundation
 import Hummingbird
 import Identity
@@ -24,6 +25,7 @@ struct ControlStatusRoutes: RouteGroup {
         ready: listening != nil, version: HostServices.version,
         pid: ProcessInfo.processInfo.processIdentifier, url: listening?.url,
         socket: listening?.controlSocket, exposed: services.settings.isExposed,
+        discovery: .init(await services.announcements.state),
         identity: .init(
           address: services.master.address,
           wordsConfirmed: !WordsAcknowledgement(folders: services.folders).isMissing,
@@ -66,12 +68,29 @@ struct ControlStatusRoutes: RouteGroup {
       /// How many are on offer; nil while nobody has asked yet.
       let available: Int?
     }
+    struct Discovery: Encodable {
+      /// `off`, `waiting` or `announcing`.
+      let state: String
+      /// The names under which agents are on the network.
+      var services: [String] = []
+      /// Why none are.
+      var problem: String?
+
+      init(_ state: Advertiser.State) {
+        switch state {
+        case .off: self.state = "off"
+        case .waiting(let error): (self.state, problem) = ("waiting", error.description)
+        case .announcing(let names): (self.state, services) = ("announcing", names)
+        }
+      }
+    }
     let ready: Bool
     let version: String
     let pid: Int32
     let url: String?
     let socket: String?
     let exposed: Bool
+    let discovery: Discovery
     let identity: Identity
     let agents: Int
     let keys: Int
