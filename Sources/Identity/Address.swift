@@ -94,6 +94,9 @@ public struct Address: Hashable, Sendable {
     }
     return "0x" + String(decoding: digits, as: UTF8.self)
   }
+
+  /// The beginning and the end of ``checksummed``, for labels: `0x1a64…14F1`.
+  public var abbreviated: String { "\(checksummed.prefix(6))…\(checksummed.suffix(4))" }
 }
 
 extension Address: CustomStringConvertible {

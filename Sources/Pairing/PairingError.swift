@@ -23,17 +23,19 @@ extension PairingError: CustomStringConvertible {
     switch self {
     case .invalidEncryptionKey: "The encryption key is no X25519 public key; make a new one."
     case .malformedAnswer:
-      "The answer to the invite is malformed; check that the invite's URL is that of an osaurus host."
+      "The answer is malformed; check that the URL is that of an osaurus host."
     case .otherAgent(let expected, let actual):
-      "Somebody answered as \(actual), not as \(expected) who invited; nothing was kept. Ask the owner what to do."
+      "Somebody answered as \(actual), not as \(expected) who was asked; nothing was kept. Ask the owner what to do."
     case .unsealedKey:
-      "The access key came in the clear, so others may have read it; it was not kept. Have the owner revoke the invite."
+      "The access key came in the clear, so others may have read it; it was not kept. \(Self.remedy)"
     case .unsignedAnswer:
-      "The answer is not signed by the agent that invited; nothing was kept. Have the owner revoke the invite."
+      "The answer is not signed by the agent that was asked; nothing was kept. \(Self.remedy)"
     case .sealedForAnother:
-      "The access key was not sealed for this machine; nothing was kept. Have the owner revoke the invite."
+      "The access key was not sealed for this machine; nothing was kept. \(Self.remedy)"
     case .foreignKey:
-      "What came is not an access key of the agent that invited; nothing was kept. Have the owner revoke the invite."
+      "What came is not an access key of the agent that was asked; nothing was kept. \(Self.remedy)"
     }
   }
+
+  private static let remedy = "Have the owner revoke the invite, or the peer."
 }

@@ -34,16 +34,7 @@ public struct RedemptionAnswer: Codable, Sendable {
       return
     }
     let nonce = request.invite.nonce.text
-    let sealed = try key.withText { text throws(PairingError) in
-      var text = text
-      let result = text.withUTF8 { bytes in
-        Result { () throws(PairingError) in
-          try SealedAccessKey(
-            sealing: UnsafeRawBufferPointer(bytes), of: agent.address, nonce: nonce, to: encPub)
-        }
-      }
-      return try result.get()
-    }
+    let sealed = try SealedAccessKey(sealing: key, of: agent.address, nonce: nonce, to: encPub)
     apiKey = ""
     sealedApiKey = sealed
     serverSignature =
@@ -93,12 +84,7 @@ public struct RedemptionAnswer: Codable, Sendable {
         throw .unsignedAnswer
       }
     }
-    let key = try sealed.open(with: receiver, agent: agent, nonce: nonce)
-    // A validator that knows of nothing but this agent takes exactly the keys that it made for itself.
-    let rules = AccessKeyValidator.Rules(master: agent)
-    let verdict = key.withUnsafeBytes { AccessKeyValidator(rules: rules).validate($0, now: now) }
-    guard case .valid = verdict else { throw .foreignKey }
-    return key
+    return try sealed.openKey(of: agent, nonce: nonce, with: receiver, now: now)
   }
 
   /// What the agent signs: all that an answer binds together, so that none of it can be put into another one's place.

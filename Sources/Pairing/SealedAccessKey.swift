@@ -33,6 +33,41 @@ public struct SealedAccessKey: Hashable, Codable, Sendable {
     }
   }
 
+  /// Seals a key that was just made.
+  /// - Throws: ``PairingError/invalidEncryptionKey``.
+  public init(
+    sealing key: MintedAccessKey, of agent: Address, nonce: String, to receiver: String
+  ) throws(PairingError) {
+    self = try key.withText { text throws(PairingError) in
+      var text = text
+      let result = text.withUTF8 { bytes in
+        Result { () throws(PairingError) in
+          try SealedAccessKey(
+            sealing: UnsafeRawBufferPointer(bytes), of: agent, nonce: nonce, to: receiver)
+        }
+      }
+      return try result.get()
+    }
+  }
+
+  /// Whether a key can be sealed to this receiver.
+  public static func canSeal(to receiver: String) -> Bool { publicKey(receiver) != nil }
+
+  /// Opens it, and takes what is inside only where it is an access key that the agent made for itself and that has not
+  /// ended.
+  /// - Parameter now: the time, in Unix seconds.
+  /// - Throws: ``PairingError/sealedForAnother`` or ``PairingError/foreignKey``.
+  public func openKey(
+    of agent: Address, nonce: String, with receiver: ReceivingKey, now: Int64
+  ) throws(PairingError) -> SecretBytes {
+    let key = try open(with: receiver, agent: agent, nonce: nonce)
+    // A validator that knows of nothing but this agent takes exactly the keys that it made for itself.
+    let rules = AccessKeyValidator.Rules(master: agent)
+    let verdict = key.withUnsafeBytes { AccessKeyValidator(rules: rules).validate($0, now: now) }
+    guard case .valid = verdict else { throw .foreignKey }
+    return key
+  }
+
   /// Opens it.
   /// - Throws: ``PairingError/sealedForAnother``.
   public func open(with key: ReceivingKey, agent: Address, nonce: String) throws(PairingError) -> SecretBytes

@@ -4,6 +4,7 @@ package enum SortedJSON {
   package enum Value: Hashable, Sendable {
     case text(String)
     case integer(Int64)
+    case boolean(Bool)
   }
 
   package static func encode(_ members: [String: Value]) -> [UInt8] {
@@ -16,6 +17,7 @@ package enum SortedJSON {
       switch value {
       case .text(let string): JSONString.append(string, escapingSlashes: true, to: &text)
       case .integer(let number): text += String(number).utf8
+      case .boolean(let truth): text += (truth ? "true" : "false").utf8
       }
     }
     text.append(UInt8(ascii: "}"))
