@@ -20,19 +20,57 @@ enum AuthenticationRefusal: Hashable, Sendable {
 }
 
 /// The validator that holds right now. Each request reads it once, so that what is revoked is refused from
-/// the next request on; whoever changes keys or agents replaces it whole.
+/// the next request on; whoever changes keys or agents replaces it whole. Answers that are under way by then, and whose
+/// key is good no more, are cut.
 final class CurrentValidator: Sendable {
-  private let validator: Mutex<AccessKeyValidator>
-
-  init(_ validator: AccessKeyValidator = .closed) {
-    self.validator = Mutex(validator)
+  private struct State {
+    var validator: AccessKeyValidator
+    var holders: [UInt64: (key: VerifiedAccessKey, cut: @Sendable () -> Void)] = [:]
+    var next: UInt64 = 0
   }
 
-  var value: AccessKeyValidator { validator.withLock { $0 } }
+  private let state: Mutex<State>
 
-  func replace(with new: AccessKeyValidator) {
-    validator.withLock { $0 = new }
+  init(_ validator: AccessKeyValidator = .closed) { state = Mutex(State(validator: validator)) }
+
+  var value: AccessKeyValidator { state.withLock { $0.validator } }
+
+  /// - Returns: what cuts the answers that must not go on. It is to be called without a lock.
+  func replace(with new: AccessKeyValidator) -> [@Sendable () -> Void] {
+    state.withLock { state in
+      state.validator = new
+      let gone = state.holders.filter { !new.stillAccepts($0.value.key) }
+      for id in gone.keys { state.holders[id] = nil }
+      return gone.values.map(\.cut)
+    }
   }
+
+  /// Has `cut` called once when the key is good no more, at once where that is so already, for as long as what is
+  /// returned is kept.
+  func hold(_ key: VerifiedAccessKey, cut: @escaping @Sendable () -> Void) -> HeldKey {
+    let id = state.withLock { state -> UInt64? in
+      guard state.validator.stillAccepts(key) else { return nil }
+      state.next += 1
+      state.holders[state.next] = (key, cut)
+      return state.next
+    }
+    if id == nil { cut() }
+    return HeldKey { [self] in
+      if let id { state.withLock { $0.holders[id] = nil } }
+    }
+  }
+
+  /// How many answers are under way.
+  var holderCount: Int { state.withLock { $0.holders.count } }
+}
+
+/// Stands for an answer under way, to the holder of a key.
+final class HeldKey: Sendable {
+  private let release: @Sendable () -> Void
+
+  fileprivate init(release: @escaping @Sendable () -> Void) { self.release = release }
+
+  deinit { release() }
 }
 
 /// Turns an `Authorization` header into what it proves.

@@ -53,13 +53,14 @@ final class HostAccess: Sendable {
       if agent.isExposed { new.exposed.insert(address) }
     }
     let rules = AccessKeyValidator(rules: moment.rules)
-    snapshot.withLock { [new] snapshot in
-      guard new.generation >= snapshot.generation else { return }
+    let cuts = snapshot.withLock { [new] snapshot -> [@Sendable () -> Void] in
+      guard new.generation >= snapshot.generation else { return [] }
       snapshot = new
       changed.yield(moment.agents)
-      validator.replace(with: rules)
       signingKeys.withLock { keys in keys = keys.filter { new.indices[$0.key] != nil } }
+      return validator.replace(with: rules)
     }
+    for cut in cuts { cut() }
   }
 
   /// Follows changes that other processes make, until the task is cancelled.

@@ -1,7 +1,10 @@
 import Synchronization
 
-/// Stops the work on an answer when the caller has gone.
+/// Stops the work on an answer when the caller has gone, or may have no more of it.
 final class CallerWatch: Sendable {
+  /// That of the connection for which this task works, if any.
+  @TaskLocal static var current: CallerWatch?
+
   private struct State {
     var hasLeft = false
     var cancel: (@Sendable () -> Void)?
@@ -22,7 +25,7 @@ final class CallerWatch: Sendable {
   func whileCallerWaits<Value: Sendable>(
     _ work: @escaping @Sendable () async throws -> Value
   ) async throws -> Value {
-    let task = Task(operation: work)
+    let task = Task { try await Self.$current.withValue(self) { try await work() } }
     let hasLeft = state.withLock { state in
       state.cancel = { task.cancel() }
       return state.hasLeft

@@ -116,13 +116,15 @@ struct FrontDoor: Sendable {
     }
     let request = Request(head: ticket.head, body: RequestBody(buffer: body))
     do {
-      return switch ticket.routeClass {
-      case .envelope:
-        try await secureDoor.call(body, of: request, from: ticket.arrival, through: self)
-      case .publicInformation, .handshake, .redemption, .catalogue, .inference, .agentCatalogue,
-        .agentDetails, .agentRun, .agentInBody, .administration, .unknown:
-        try await ticket.match.route.handler(request, ticket.context)
-      }
+      let response =
+        switch ticket.routeClass {
+        case .envelope:
+          try await secureDoor.call(body, of: request, from: ticket.arrival, through: self)
+        case .publicInformation, .handshake, .redemption, .catalogue, .inference,
+          .agentCatalogue, .agentDetails, .agentRun, .agentInBody, .administration, .unknown:
+          try await ticket.match.route.handler(request, ticket.context)
+        }
+      return whileKeyHolds(response, for: ticket.context.caller)
     } catch let error as any HTTPResponseError {
       return try error.response(from: request, context: ticket.context)
     } catch {
@@ -130,6 +132,17 @@ struct FrontDoor: Sendable {
       logger.error("a route failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
       return .failure(.internalServerError, type: "internal_error", message: "Internal server error")
     }
+  }
+
+  /// The answer, unless the caller's key was revoked while it was made. One that streams is cut where that happens
+  /// before its end.
+  private func whileKeyHolds(_ response: Response, for caller: Caller) -> Response {
+    guard case .accessKey(let key) = caller.principal else { return response }
+    guard authentication.validator.value.stillAccepts(key) else {
+      return Decision.unauthenticated(.revoked).refusal ?? response
+    }
+    guard response.body.contentLength == nil, let watch = CallerWatch.current else { return response }
+    return response.holding(authentication.validator.hold(key) { watch.callerLeft() })
   }
 
   /// Takes and answers a request whose body is here already: from a secure channel, or from within.
@@ -186,6 +199,19 @@ extension Arrival {
     case (.plain, .loopback), (.plain, .network): true
     case (.plain, .control), (.plain, .inProcess), (.secureChannel, _): false
     }
+  }
+}
+
+extension Response {
+  /// The same, keeping something until the body is written.
+  fileprivate func holding(_ held: HeldKey) -> Response {
+    var response = self
+    let body = body
+    response.body = ResponseBody { writer in
+      try await body.write(writer)
+      withExtendedLifetime(held) {}
+    }
+    return response
   }
 }
 

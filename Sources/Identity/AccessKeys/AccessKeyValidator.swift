@@ -80,8 +80,16 @@ public struct AccessKeyValidator: Sendable {
     if let end = payload.expiresAt, now >= end { return .expired }
     return .valid(
       VerifiedAccessKey(
-        issuer: issuer, audience: audience, nonce: payload.nonce, expiresAt: payload.expiresAt,
+        issuer: issuer, audience: audience, nonce: payload.nonce, counter: payload.counter,
+        expiresAt: payload.expiresAt,
         scope: scope))
+  }
+
+  /// Whether a key that was good is not revoked, and neither its issuer nor what it opens has gone.
+  public func stillAccepts(_ key: VerifiedAccessKey) -> Bool {
+    guard let rules, rules.scope(of: key.audience) == key.scope, rules.mayIssue(key.issuer, for: key.scope)
+    else { return false }
+    return !rules.isRevoked(issuer: key.issuer, nonce: key.nonce, counter: key.counter)
   }
 
   /// Checks a presented text; see ``validate(_:now:)-(UnsafeRawBufferPointer,_)``.

@@ -23,6 +23,7 @@ public struct VerifiedAccessKey: Hashable, Sendable {
   public let issuer: Address
   public let audience: Address
   public let nonce: String
+  public let counter: UInt64
   /// The Unix second from which it is refused; nil for never.
   public let expiresAt: Int64?
   public let scope: Scope

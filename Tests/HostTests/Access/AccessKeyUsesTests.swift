@@ -104,6 +104,7 @@ extension VerifiedAccessKey {
   }
 
   fileprivate static func testing(issuer: Address, audience: Address, nonce: String) -> VerifiedAccessKey {
-    VerifiedAccessKey(issuer: issuer, audience: audience, nonce: nonce, expiresAt: nil, scope: .master)
+    VerifiedAccessKey(
+      issuer: issuer, audience: audience, nonce: nonce, counter: 1, expiresAt: nil, scope: .master)
   }
 }

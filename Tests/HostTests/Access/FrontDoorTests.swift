@@ -35,7 +35,7 @@ struct FrontDoorTests {
     #expect(try await ask("Bearer \(strange)").body == message("Invalid access key: Audience mismatch"))
     #expect(try await ask("Bearer \(host.masterKey)").status == 200)
 
-    host.validator.replace(with: .closed)
+    _ = host.validator.replace(with: .closed)
     #expect(
       try await ask("Bearer \(host.masterKey)").body
         == message("No access keys configured. Create one in Osaurus settings."))
@@ -46,7 +46,7 @@ struct FrontDoorTests {
     let host = try TestHost()
     let key = host.agentKey
     #expect(try await host.ask(.get, "/agents/first", key: key).status == 200)
-    host.validator.replace(
+    _ = host.validator.replace(
       with: AccessKeyValidator(
         rules: .init(
           master: host.master.address, agents: [host.agent.address],

@@ -1,4 +1,6 @@
 import Foundation
+import Identity
+import Synchronization
 import Testing
 
 @testable import Host
@@ -60,6 +62,58 @@ struct RevocationTests {
         }
       }
     }
+  }
+
+  @Test("an answer that is being given ends when its key is revoked, in a channel and without one")
+  func underWay() async throws {
+    try await WholeHost.serve { host, doors in
+      let ada = try await host.agent("Ada")
+      let key = try await host.key(for: "Ada")
+      let client = try await SealedClient.open(
+        with: try #require(ada.address), over: doors.tcp, now: Int64(Date().timeIntervalSince1970))
+      let question = #"{"model":"","stream":true,"messages":[{"role":"user","content":"drone"}]}"#
+      async let answer = client.stream("/agents/\(ada.id)/run", key: key.text, body: question)
+      try await host.model.droneStarted.value()
+      _ = try await doors.control.ask("POST", "/control/keys/\(key.id)/revoke")
+      let revoked = ContinuousClock.now
+      let (_, isFinished, outer) = try await answer
+      #expect(!isFinished && outer.status == 200)
+      try await host.model.droneStopped.value()
+      #expect(.now - revoked < .promptly)
+      #expect(host.services.access.validator.holderCount == 0)
+    }
+  }
+
+  private final class Cuts: Sendable {
+    private let list = Mutex<[Int]>([])
+    var all: [Int] { list.withLock { $0 } }
+    func add(_ number: Int) { list.withLock { $0.append(number) } }
+  }
+
+  @Test("revoking one key cuts nobody else's answer")
+  func othersUnderWay() async throws {
+    let host = try TestHost()
+    let current = CurrentValidator(
+      AccessKeyValidator(rules: .init(master: host.master.address, agents: [host.agent.address])))
+    func verified(_ text: String) throws -> VerifiedAccessKey {
+      guard case .valid(let key) = current.value.validate(text, now: TestHost.now) else {
+        throw TestRoutes.Broken()
+      }
+      return key
+    }
+    let (one, other) = (try verified(host.agentKey), try verified(host.agentKey))
+    let cuts = Cuts()
+    let first = current.hold(one) { cuts.add(1) }
+    let second = current.hold(other) { cuts.add(2) }
+    var rules = AccessKeyValidator.Rules(master: host.master.address, agents: [host.agent.address])
+    rules.revokedKeys = [RevokedKey(issuer: one.issuer, nonce: one.nonce)]
+    for cut in current.replace(with: AccessKeyValidator(rules: rules)) { cut() }
+    #expect(cuts.all == [1])
+    // Who comes too late for the revocation is cut at once.
+    _ = current.hold(one) { cuts.add(3) }
+    #expect(cuts.all == [1, 3])
+    #expect(current.holderCount == 1)
+    withExtendedLifetime((first, second)) {}
   }
 
   @Test("what another process of the owner revokes is refused within a moment")

@@ -43,7 +43,7 @@ struct TestHost: Sendable {
     var limits = limits
     // Where a test asks for no other, a client has all the time that a busy machine may need to send its head.
     if limits.headTimeout == HostLimits().headTimeout { limits.headTimeout = .seconds(100) }
-    validator.replace(
+    _ = validator.replace(
       with: AccessKeyValidator(
         rules: .init(master: master.address, agents: [agent.address, other.address])))
     var routes = Routes()
