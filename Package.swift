@@ -131,9 +131,9 @@ let package = Package(
     .executableTarget(
       name: "osaurus-host",
       dependencies: [
-        "Host", "Connector", "Discovery", "Inference", "Storage", "Keyring", "Identity", "SecretMemory",
-        "CQRCode",
-        argumentParser, httpClient, nioCore, nioHTTP1, log, lifecycle, signals, subprocess, systemPackage,
+        "Host", "Connector", "Discovery", "Pairing", "Inference", "Storage", "Keyring", "Identity",
+        "SecretMemory", "CQRCode", argumentParser, httpClient, nioCore, nioHTTP1, log, lifecycle, signals,
+        subprocess, systemPackage,
       ],
       swiftSettings: strict, linkerSettings: sqlcipherLinking),
 

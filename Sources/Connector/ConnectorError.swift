@@ -60,6 +60,25 @@ public enum ConnectorError: Error, Hashable, Sendable {
   /// An answer came that the agent of the invite did not give.
   case untrustedAnswer(PairingError)
 
+  // Pairing.
+
+  /// What names an agent is neither an id nor an address, or not that of the address beside it.
+  case invalidAgent
+  /// The owner said no, or nothing.
+  case pairingDenied
+  /// The owner is being asked about somebody else.
+  case pairingBusy
+  /// The network of this machine asked too often, or was denied just now.
+  case tooManyPairings
+  /// The host does not know its challenge any more.
+  case pairingStale
+  /// The host has no such agent, or does not let anybody ask for it.
+  case notPairable(String)
+  /// The host was asked, and no answer came.
+  case pairingUnanswered(url: String)
+  /// The host refuses in a way that pairing does not know.
+  case pairingRefused(status: Int, message: String)
+
   // A call.
 
   /// The connection broke after the call was sent.
@@ -129,6 +148,23 @@ extension ConnectorError: CustomStringConvertible {
     case .inviteUnanswered(let url):
       "\(url) did not answer; the invite may be used up. Try it once more, and else ask its owner for a new one."
     case .untrustedAnswer(let error): error.description
+    case .invalidAgent:
+      "An agent is named by its id or its address, and an address beside it has to be the same; see 'osaurus-host agent show' there."
+    case .pairingDenied:
+      "The owner did not let this machine in; ask the owner, and try again after half a minute."
+    case .pairingBusy:
+      "The owner is being asked about another device; wait a little, then try again."
+    case .tooManyPairings:
+      "This machine's network asked too often, or was denied just now; wait a minute, then try again."
+    case .pairingStale: "The host does not know its challenge any more; try again."
+    case .notPairable(let agent):
+      "The host has no agent \(agent) that can be asked for; see there: 'osaurus-host agent list', 'agent set NAME --pairing'."
+    case .pairingUnanswered(let url):
+      "\(url) was asked, and no answer came. If its owner allowed it, have them revoke it, then try again."
+    case .pairingRefused(let status, let message):
+      message.isEmpty
+        ? "The host refuses with status \(status), which pairing does not know; check the URL."
+        : "The host refuses (\(status)): \(Self.sentence(message))"
     case .lost:
       "The connection broke after the call was sent; it may have run. Look before you ask again."
     case .silent(let seconds):

@@ -9,6 +9,8 @@ public struct Peer: Hashable, Sendable {
   public let url: URL
   /// The only agent whose signature is believed.
   public let address: Address
+  /// The agent's id there, where that is known: some hosts run an agent by its id alone.
+  public let agentID: UUID?
   public let addedAt: Date
   /// The last time that the agent proved itself; nil before the first.
   public internal(set) var lastHandshake: Handshake?
@@ -26,7 +28,9 @@ public struct Peer: Hashable, Sendable {
   }
 
   /// - Throws: ``ConnectorError/invalidName`` or ``ConnectorError/invalidURL(reason:)``.
-  public init(name: String, url: String, address: Address, now: Date = Date()) throws(ConnectorError) {
+  public init(
+    name: String, url: String, address: Address, agentID: UUID? = nil, now: Date = Date()
+  ) throws(ConnectorError) {
     let name = name.precomposedStringWithCanonicalMapping
     guard (1...64).contains(name.count), name.utf8.count <= 256,
       name.unicodeScalars.allSatisfy({ $0 != "/" && !Self.isInvisible($0) }),
@@ -35,6 +39,7 @@ public struct Peer: Hashable, Sendable {
     self.name = name
     self.url = try Self.base(url)
     self.address = address
+    self.agentID = agentID
     // Whole seconds: what is written is what is read back.
     addedAt = Date(timeIntervalSince1970: now.timeIntervalSince1970.rounded(.down))
   }
@@ -54,7 +59,7 @@ extension Peer {
   /// What routes are appended to.
   var base: String { url.absoluteString }
 
-  private static func base(_ text: String) throws(ConnectorError) -> URL {
+  static func base(_ text: String) throws(ConnectorError) -> URL {
     guard text.utf8.count <= 2048, text.utf8.allSatisfy({ 0x21...0x7e ~= $0 }),
       let parts = URLComponents(string: text)
     else { throw .invalidURL(reason: "it does not parse") }
@@ -113,7 +118,7 @@ extension Peer {
 // MARK: - As JSON
 
 extension Peer: Codable {
-  private enum CodingKeys: String, CodingKey { case name, url, address, addedAt, lastHandshake }
+  private enum CodingKeys: String, CodingKey { case name, url, address, agentID, addedAt, lastHandshake }
 
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
@@ -121,6 +126,7 @@ extension Peer: Codable {
       name: try container.decode(String.self, forKey: .name),
       url: try container.decode(String.self, forKey: .url),
       address: try container.decode(Address.self, forKey: .address),
+      agentID: try container.decodeIfPresent(UUID.self, forKey: .agentID),
       now: try container.decode(Date.self, forKey: .addedAt))
     lastHandshake = try container.decodeIfPresent(Handshake.self, forKey: .lastHandshake)
   }
@@ -130,6 +136,7 @@ extension Peer: Codable {
     try container.encode(name, forKey: .name)
     try container.encode(base, forKey: .url)
     try container.encode(address, forKey: .address)
+    try container.encodeIfPresent(agentID, forKey: .agentID)
     try container.encode(addedAt, forKey: .addedAt)
     try container.encodeIfPresent(lastHandshake, forKey: .lastHandshake)
   }

@@ -1,4 +1,5 @@
 import Foundation
+public import Identity
 public import Keyring
 
 /// The peers that this machine knows: a file that only its owner may open, and each peer's key in the key store.
@@ -87,6 +88,27 @@ public struct PeerBook: Sendable {
       try PrivateFile.replace(file, with: try encoded(peers))
       try keys.remove(.peerKey(name))
       return peer
+    }
+  }
+
+  // MARK: Pairing
+
+  /// What this machine's keys for pairing derive from: what was kept, or something new that ``keep(_:)`` keeps.
+  /// - Throws: `KeyringError`, also where something else was kept.
+  public func connectorSeed() throws -> ConnectorSeed {
+    guard let kept = try keys.load(.connectorSeed) else { return .generate() }
+    guard let seed = ConnectorSeed(kept) else {
+      throw KeyringError.malformed(path: KeyItem.connectorSeed.name)
+    }
+    return seed
+  }
+
+  /// Keeps what this machine's keys for pairing derive from, unless something is kept.
+  /// - Throws: `KeyringError`.
+  public func keep(_ seed: ConnectorSeed) throws {
+    try change { _ in
+      guard try keys.load(.connectorSeed) == nil else { return }
+      try seed.withSecret { secret throws(KeyringError) in try keys.store(secret, as: .connectorSeed) }
     }
   }
 

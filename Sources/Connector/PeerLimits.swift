@@ -12,6 +12,10 @@ struct PeerLimits: Sendable {
   var handshake: Duration = .seconds(20)
   /// For bringing an invite, the connection included.
   var redemption: Duration = .seconds(30)
+  /// For a challenge, the connection included.
+  var challenge: Duration = .seconds(30)
+  /// For the owner's word: the host's two minutes, and some more for the way.
+  var pairing: Duration = .seconds(130)
   /// Until an answer begins: the peer may have to load a model first, or make the whole answer.
   var answer: Duration = .seconds(600)
   /// Between two pieces of an answer.

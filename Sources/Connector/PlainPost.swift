@@ -2,7 +2,7 @@ import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 
-/// A request below the channel: sent once, to where it says and nowhere else.
+/// A request below the channel: sent once, to where it says and nowhere else. A POST, or without a body a GET.
 struct PlainPost: Sendable {
   private let client: HTTPClient
   /// One for all exchanges, so that they can share connections.
@@ -15,12 +15,12 @@ struct PlainPost: Sendable {
 
   /// Sends a request and waits for the head of the answer.
   /// - Parameter base: the peer's URL, to which `path` is appended.
-  func send(_ base: String, _ path: String, _ body: [UInt8], accept: String) async throws -> PeerResponse {
-    let headers: HTTPHeaders = [
-      "Content-Type": "application/json", "Accept": accept, "User-Agent": "osaurus-host",
-    ]
+  func send(_ base: String, _ path: String, _ body: [UInt8]?, accept: String) async throws -> PeerResponse {
+    var headers: HTTPHeaders = ["Accept": accept, "User-Agent": "osaurus-host"]
+    if body != nil { headers.add(name: "Content-Type", value: "application/json") }
     let request = try HTTPClient.Request(
-      url: base + path, method: .POST, headers: headers, body: .byteBuffer(ByteBuffer(bytes: body)))
+      url: base + path, method: body == nil ? .GET : .POST, headers: headers,
+      body: body.map { .byteBuffer(ByteBuffer(bytes: $0)) })
     let exchange = Exchange.start(request, with: client, on: loop)
     let response = PeerResponse(try await exchange.head(), of: exchange)
     // A client that follows redirects has done so by now; what came from there is not read.

@@ -14,6 +14,8 @@ public enum KeyItem: Hashable, Sendable {
   case modelKey(String)
   /// The access key for a peer.
   case peerKey(String)
+  /// The 32 bytes from which this machine's keys for pairing with other hosts derive.
+  case connectorSeed
 
   /// How the item is named inside the store.
   public var name: String {
@@ -24,6 +26,7 @@ public enum KeyItem: Hashable, Sendable {
     case .deviceKey: "device-key"
     case .modelKey(let provider): "model-key:\(provider)"
     case .peerKey(let peer): "peer-key:\(peer)"
+    case .connectorSeed: "connector-seed"
     }
   }
 
@@ -36,6 +39,7 @@ public enum KeyItem: Hashable, Sendable {
     case "master-key": self = .masterKey
     case "data-key": self = .dataKey
     case "device-key": self = .deviceKey
+    case "connector-seed": self = .connectorSeed
     default:
       if let provider = rest(after: "model-key:") {
         self = .modelKey(provider)

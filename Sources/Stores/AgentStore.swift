@@ -17,6 +17,8 @@ public struct AgentRecord: Codable, Hashable, Identifiable, Sendable {
   /// Whether other machines may find and reach it. For them an agent that is not exposed does not exist, whatever
   /// key they hold; this machine and the owner reach every agent.
   public var isExposed: Bool
+  /// Whether devices that are not let in yet may find it and ask for it; see ``isOpenToPairing``.
+  public var isPairable: Bool
   public let createdAt: Date
   public internal(set) var updatedAt: Date
 }
@@ -26,6 +28,9 @@ extension AgentRecord: StoredRecord {
 
   /// Whether other machines may know of it at all.
   public var isReachableFromElsewhere: Bool { isExposed && address != nil }
+
+  /// Whether other machines may be told that it is here, and be let in by pairing where the owner allows it each time.
+  public var isOpenToPairing: Bool { isPairable && isReachableFromElsewhere }
 }
 
 /// The agents of a host. An index is never given twice, not even after its agent is gone: an old key must not open a
@@ -78,7 +83,7 @@ public struct AgentStore: Sendable {
   ///   throws.
   public func create(
     name: String, description: String = "", systemPrompt: String = "", model: String? = nil,
-    isExposed: Bool = true, index wanted: AgentIndex? = nil, now: Date = Date(),
+    isExposed: Bool = true, isPairable: Bool = true, index wanted: AgentIndex? = nil, now: Date = Date(),
     derive: @escaping @Sendable (AgentIndex) throws -> Address
   ) async throws -> AgentRecord {
     let name = try Self.checked(name)
@@ -89,8 +94,8 @@ public struct AgentStore: Sendable {
         ?? Self.nextAddress(derive, database)
       let record = AgentRecord(
         id: UUID(), name: name, description: description.asStored, systemPrompt: systemPrompt.asStored,
-        model: model, keyIndex: index, address: address, isExposed: isExposed, createdAt: now.asStored,
-        updatedAt: now.asStored)
+        model: model, keyIndex: index, address: address, isExposed: isExposed, isPairable: isPairable,
+        createdAt: now.asStored, updatedAt: now.asStored)
       try record.insert(database)
       try RisingCounter.generation.next(database)
       return record

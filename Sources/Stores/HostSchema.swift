@@ -153,6 +153,23 @@ public enum HostSchema {
           ) STRICT, WITHOUT ROWID;
           """)
     }
+    migrator.registerMigration("6 pairing") { database in
+      try database.execute(
+        sql: """
+          -- Whether devices that are not let in yet may ask for the agent.
+          ALTER TABLE agents ADD COLUMN is_pairable INTEGER NOT NULL DEFAULT 1;
+
+          -- Who was let in by pairing, and with which key.
+          CREATE TABLE peers (
+            id TEXT PRIMARY KEY NOT NULL,
+            connector TEXT NOT NULL,
+            agent TEXT NOT NULL,
+            key_id TEXT NOT NULL UNIQUE,
+            paired_from TEXT NOT NULL,
+            paired_at REAL NOT NULL
+          ) STRICT;
+          """)
+    }
     return migrator
   }
 }

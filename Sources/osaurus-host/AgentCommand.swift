@@ -87,6 +87,7 @@ struct AgentCommand: AsyncParsableCommand {
         facts.add("id", found.id)
         facts.add("index", found.index.map(String.init) ?? "none")
         facts.add("reach", found.reach)
+        facts.add("pairing", found.pairing ? "devices may ask for it" : "no device may ask for it")
         facts.add("model", found.model ?? "default")
         facts.add("keys", found.activeKeys == 0 ? "none of its own" : "\(found.activeKeys) active")
         for issuer in found.trustedIssuers { facts.add("trusts", issuer) }
@@ -101,9 +102,10 @@ struct AgentCommand: AsyncParsableCommand {
 
   struct Set: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Change an agent's name, model, description, prompt or exposure.",
+      abstract: "Change an agent's name, model, description, prompt, exposure or pairing.",
       discussion: """
         Example: osaurus-host agent set Ada --model smollm2-135m --no-exposed
+        Example: osaurus-host agent set Ada --no-pairing     (paired devices still reach it; no new one may ask)
 
         Address, keys and conversations stay. An empty model is the host's default again: --model ""
         """)
@@ -221,14 +223,23 @@ struct AgentTraits: ParsableArguments {
   @Option(name: .customLong("prompt-file"), help: "A file with its system prompt; - for standard input.")
   var promptFile: String?
   @Flag(inversion: .prefixedNo, help: "Whether other machines may find and reach it.") var exposed: Bool?
+  @Flag(
+    inversion: .prefixedNo,
+    help: """
+      Whether devices that are not let in yet may ask for it. They may from the beginning: nobody is told of it before \
+      'serve --expose', and nobody is let in before you say so each time.
+      """)
+  var pairing: Bool?
 
-  var isEmpty: Bool { model == nil && description == nil && promptFile == nil && exposed == nil }
+  var isEmpty: Bool {
+    model == nil && description == nil && promptFile == nil && exposed == nil && pairing == nil
+  }
 
   func change(name: String?) throws -> AgentChange {
     AgentChange(
       name: name, description: description,
       systemPrompt: try promptFile.map { try TextFile.read($0, atMost: 256 * 1024) }, model: model,
-      exposed: exposed)
+      exposed: exposed, pairing: pairing)
   }
 }
 
@@ -238,6 +249,7 @@ struct AgentChange: Encodable {
   let systemPrompt: String?
   let model: String?
   let exposed: Bool?
+  let pairing: Bool?
   var index: UInt32?
 }
 
@@ -252,6 +264,7 @@ struct AgentRow: Decodable {
   let address: String?
   let index: UInt32?
   let exposed: Bool
+  let pairing: Bool
   let activeKeys: Int
   let trustedIssuers: [String]
   let createdAt: String

@@ -13,7 +13,9 @@ struct ConnectCommand: AsyncParsableCommand {
     commandName: "connect",
     abstract: "Talk with agents on other hosts, through the secure channel alone.",
     discussion: "Example: osaurus-host connect run home \"Good morning\"",
-    subcommands: [BrowseCommand.self, Redeem.self, Add.self, List.self, Run.self, Chat.self, Forget.self])
+    subcommands: [
+      BrowseCommand.self, Pair.self, Redeem.self, Add.self, List.self, Run.self, Chat.self, Forget.self,
+    ])
 
   struct Add: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -165,13 +167,20 @@ enum PeerConnection {
   static func with<R: Sendable>(
     _ peer: Peer, key: PeerKey, _ book: PeerBook, _ body: (PeerClient) async throws -> R
   ) async throws -> R {
-    let http = HTTPClient.forPeers()
-    let client = PeerClient(peer: peer, key: key, client: http) { handshake in
-      // What is kept of a handshake informs; that it cannot be kept is no reason to stop.
-      try? book.record(handshake, for: peer.name)
+    try await withHTTP { http in
+      let client = PeerClient(peer: peer, key: key, client: http) { handshake in
+        // What is kept of a handshake informs; that it cannot be kept is no reason to stop.
+        try? book.record(handshake, for: peer.name)
+      }
+      return try await body(client)
     }
+  }
+
+  /// The same below the channel.
+  static func withHTTP<R: Sendable>(_ body: (HTTPClient) async throws -> R) async throws -> R {
+    let http = HTTPClient.forPeers()
     do {
-      let result = try await body(client)
+      let result = try await body(http)
       try await http.shutdown()
       return result
     } catch {
@@ -188,7 +197,8 @@ private struct RemoteAgent: ConversationPartner {
 
   func answer(_ request: ChatRequest, _ printer: inout AnswerPrinter) async throws {
     let answer = try await client.stream(
-      "POST", "/agents/\(peer.address.checksummed)/run", body: [UInt8](try JSONEncoder().encode(request)))
+      "POST", "/agents/\(peer.agentID?.uuidString ?? peer.address.checksummed)/run",
+      body: [UInt8](try JSONEncoder().encode(request)))
     for try await piece in answer { try printer.feed(piece) }
   }
 }
@@ -202,6 +212,7 @@ struct PeerRow: Encodable {
   let name: String
   let url: String
   let address: String
+  let agentID: UUID?
   let addedAt: Date
   let lastHandshake: Handshake?
 
@@ -209,6 +220,7 @@ struct PeerRow: Encodable {
     name = peer.name
     url = peer.url.absoluteString
     address = peer.address.checksummed
+    agentID = peer.agentID
     addedAt = peer.addedAt
     lastHandshake = peer.lastHandshake.map { Handshake(signer: $0.signer.checksummed, at: $0.at) }
   }

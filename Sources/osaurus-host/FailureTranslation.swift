@@ -67,6 +67,11 @@ enum FailureTranslation {
       case .inviteUnknown, .inviteUsed, .inviteRevoked, .inviteExpired: (.notPermitted, "invite_refused")
       case .inviteUnanswered: (.failed, "invite_unanswered")
       case .untrustedAnswer: (.failed, "untrusted_answer")
+      case .pairingDenied: (.notPermitted, "pairing_denied")
+      case .pairingBusy, .tooManyPairings: (.failed, "pairing_busy")
+      case .pairingStale, .pairingUnanswered, .pairingRefused: (.failed, "pairing_failed")
+      case .notPairable: (.notFound, "agent_not_found")
+      case .invalidAgent: (.wrongUsage, "wrong_usage")
       case .noSuchPeer: (.notFound, "peer_not_found")
       case .streamTruncated: (.failed, "stream_truncated")
       case .refused(let status, let code, _):

@@ -14,6 +14,11 @@ enum JSONText {
     String(decoding: try encoder(pretty: true).encode(value), as: UTF8.self)
   }
 
+  /// One line.
+  static func line(_ value: some Encodable) -> String {
+    (try? encoder(pretty: false).encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+  }
+
   /// A flat object; absent values are left out.
   static func object(_ members: [String: String?]) -> String {
     let present = members.compactMapValues { $0 }

@@ -28,7 +28,8 @@ struct OsaurusHost: AsyncParsableCommand {
       CommandGroup(
         name: "Agents and models",
         subcommands: [
-          AgentCommand.self, KeyCommand.self, InviteCommand.self, ModelCommand.self, RunCommand.self,
+          AgentCommand.self, KeyCommand.self, InviteCommand.self, PairCommand.self,
+          PeerCommand.self, ModelCommand.self, RunCommand.self,
           ChatCommand.self, MemoryCommand.self,
         ]),
       CommandGroup(name: "Other hosts", subcommands: [ConnectCommand.self]),

@@ -41,7 +41,7 @@ struct Owner: Sendable {
       return try await running.closing(body)
     }
     let services = try await OpenHost.services()
-    let owner = Owner(way: .thisProcess(InProcessClient(services: services)))
+    let owner = Owner.of(services)
     do {
       let result = try await body(owner)
       await services.shutdown()
@@ -56,6 +56,11 @@ struct Owner: Sendable {
   static func withService<R: Sendable>(_ body: (Owner) async throws -> R) async throws -> R {
     guard let running = try await runningService() else { throw CommandFailure.serviceNotRunning }
     return try await running.closing(body)
+  }
+
+  /// The way to a host that runs in this process.
+  static func of(_ services: HostServices) -> Owner {
+    Owner(way: .thisProcess(InProcessClient(services: services)))
   }
 
   /// The running service, if one answers on the control socket.

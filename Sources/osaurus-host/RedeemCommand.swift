@@ -37,12 +37,12 @@ extension ConnectCommand {
       // An invite works once, so what could stand in the way afterwards is looked at before.
       let place = try PeerPlace.make(keyStore: keystore)
       let peer = try Peer(
-        name: try name ?? Self.freeName(for: invite.invite.details.name, in: place.book),
+        name: try name ?? PeerName.free(for: invite.invite.details.name, in: place.book),
         url: url ?? invite.invite.details.url, address: invite.invite.agent)
       if try place.book.list().contains(where: { $0.name == peer.name }) {
         throw ConnectorError.peerExists(peer.name)
       }
-      let key = try await Self.withClient { client in
+      let key = try await PeerConnection.withHTTP { client in
         try await InviteRedeemer(client: client).redeem(invite, at: peer)
       }
       do {
@@ -69,10 +69,10 @@ extension ConnectCommand {
       let end = Date(timeIntervalSince1970: TimeInterval(invite.invite.expiresAt)).formatted(.iso8601)
       var lines = [
         "The invite is signed by \(invite.invite.agent.checksummed), until \(end).",
-        "  agent  \(Self.oneLine(details.name))", "  host   \(url ?? details.url)",
+        "  agent  \(PeerName.oneLine(details.name))", "  host   \(url ?? details.url)",
       ]
       if let description = details.description {
-        lines.insert("  about  \(Self.oneLine(description))", at: 2)
+        lines.insert("  about  \(PeerName.oneLine(description))", at: 2)
       }
       if !invite.detailsAreSigned {
         lines.append("Only the address is signed; name, host and description may be anybody's words.")
@@ -84,34 +84,6 @@ extension ConnectCommand {
           "The invite's name and URL are not signed by the agent: pass --yes to use it all the same.")
       }
       try Terminal.confirm("Use it here?", assumingYes: false)
-    }
-
-    /// Somebody else's words in one line, so that they cannot be taken for lines of this program.
-    private static func oneLine(_ text: String) -> String {
-      Terminal.withoutControls(text).split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    }
-
-    /// The agent's name as a name for its host, with a number where that is taken.
-    private static func freeName(for agent: String, in book: PeerBook) throws -> String {
-      let taken = Set(try book.list().map(\.name))
-      let plain = oneLine(agent.replacing("/", with: " ")).prefix(60)
-      let base =
-        (try? Peer(name: String(plain), url: "http://host", address: Self.anyAddress))?.name ?? "agent"
-      return ([base] + (2...99).map { "\(base) \($0)" }).first { !taken.contains($0) } ?? base
-    }
-
-    private static let anyAddress = Address(bytes: [UInt8](repeating: 0, count: Address.byteCount))!
-
-    private static func withClient<R: Sendable>(_ body: (HTTPClient) async throws -> R) async throws -> R {
-      let client = HTTPClient.forPeers()
-      do {
-        let result = try await body(client)
-        try await client.shutdown()
-        return result
-      } catch {
-        try? await client.shutdown()
-        throw error
-      }
     }
 
     /// Opens a channel and asks for the agent by the new key. The invite is used, so what was got is kept in any case.

@@ -17,6 +17,7 @@ struct ServeCommand: AsyncParsableCommand {
       Let the network in: osaurus-host serve --expose
 
       It listens on 127.0.0.1:1337 unless told otherwise. Agents answer from afar only through the secure channel.
+      On a terminal it asks you about devices that want to be let in; elsewhere see 'osaurus-host pair watch'.
       SIGTERM and Ctrl-C give running answers 5 seconds and end it.
       """)
 
@@ -49,6 +50,9 @@ struct ServeCommand: AsyncParsableCommand {
           .init(
             service: ReadyNotice(host: host, services: services, isExposed: settings.isExposed),
             successTerminationBehavior: .ignore),
+          .init(
+            service: OwnerAtTheTerminal(host: host, services: services),
+            successTerminationBehavior: .ignore),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet))
     try await group.run()
@@ -59,6 +63,19 @@ struct ServeCommand: AsyncParsableCommand {
     var logger = Logger(label: "osaurus-host.services") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = .critical
     return logger
+  }
+}
+
+/// Asks the owner about devices that want to be let in, where the service has a terminal.
+private struct OwnerAtTheTerminal: Service {
+  let host: HostService
+  let services: HostServices
+
+  func run() async throws {
+    guard Terminal.inputIsTerminal, Terminal.isShown(.error), (try? await host.ready()) != nil else { return }
+    try? await cancelWhenGracefulShutdown {
+      try await PairWatch(owner: .of(services), manner: .asking).run()
+    }
   }
 }
 

@@ -59,6 +59,9 @@ enum Terminal {
     sayAside(line + "\n")
   }
 
+  /// Writes a question to standard error, after which the answer is typed.
+  static func ask(_ text: String) { sayAside(text) }
+
   /// Writes to standard error. Where nobody listens any more, as on a terminal that was closed, that is no failure.
   private static func sayAside(_ text: String) {
     try? FileHandle.standardError.write(contentsOf: Data(text.utf8))

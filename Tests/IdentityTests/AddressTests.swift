@@ -19,6 +19,7 @@ struct AddressTests {
     #expect(address.checksummed == text)
     #expect("\(address)" == text)
     #expect(address.lowercased == text.lowercased())
+    #expect(address.abbreviated == "\(text.prefix(6))…\(text.suffix(4))")
   }
 
   @Test("letters of one case carry no checksum", arguments: published)

@@ -23,7 +23,7 @@ struct AccessPolicy: Hashable, Sendable {
 
   func decide(_ route: RouteClass, _ caller: Caller) -> Decision {
     switch route {
-    case .publicInformation, .handshake, .redemption, .envelope:
+    case .publicInformation, .handshake, .pairing, .redemption, .envelope:
       .allow
     case .catalogue, .agentCatalogue:
       authenticated(caller) { .allow }

@@ -6,6 +6,8 @@ enum RouteClass: Hashable, Sendable {
   case publicInformation
   /// Opens a secure channel.
   case handshake
+  /// Lets a connector ask for an agent; the owner decides.
+  case pairing
   /// Takes an invite, which speaks for itself.
   case redemption
   /// Carries a sealed request; what is inside is decided on by itself.

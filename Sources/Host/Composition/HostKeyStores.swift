@@ -9,8 +9,10 @@ public struct HostKeyStores: Sendable {
     case connector
 
     fileprivate func owns(_ item: KeyItem) -> Bool {
-      if case .peerKey = item { return self == .connector }
-      return self == .host
+      switch item {
+      case .peerKey, .connectorSeed: self == .connector
+      case .masterKey, .nextMasterKey, .dataKey, .deviceKey, .modelKey: self == .host
+      }
     }
   }
 

@@ -4,7 +4,9 @@ import Identity
 extension FrontDoor {
   /// The one way into a host: all its routes behind the rules of its settings. TCP, the control socket, secure
   /// channels and callers within the process all use it.
-  init(services: HostServices) {
+  ///
+  /// - Parameter desk: where connectors wait; nil for that of the services.
+  init(services: HostServices, desk: PairingDesk? = nil) {
     let settings = services.settings
     let access = services.access
     var limits = HostLimits()
@@ -14,7 +16,7 @@ extension FrontDoor {
     let now: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
     let policy = AccessPolicy(allowsPlaintextClients: settings.allowsPlaintextClients)
     self.init(
-      routes: HostRouter.routes(of: services, policy: policy), policy: policy,
+      routes: HostRouter.routes(of: services, policy: policy, desk: desk ?? services.pairing), policy: policy,
       authentication: Authentication(validator: access.validator, now: now, uses: access.uses),
       visitors: VisitorRules(
         bind: settings.bind, configuredNames: settings.allowedHosts, allowedOrigins: settings.allowedOrigins),
@@ -27,7 +29,7 @@ extension FrontDoor {
 
 /// Every route of a host, apart from the two of the secure channel, which the front door has of its own.
 enum HostRouter {
-  static func routes(of services: HostServices, policy: AccessPolicy) -> Routes {
+  static func routes(of services: HostServices, policy: AccessPolicy, desk: PairingDesk) -> Routes {
     var routes = Routes()
     routes.add(InformationRoutes(models: services.models, admission: services.admission))
     routes.add(ModelRoutes(models: services.models))
@@ -41,6 +43,20 @@ enum HostRouter {
         invites: services.invites, access: services.access,
         limiter: AttemptLimiter(limit: services.settings.redemptionsPerMinute),
         allowsUnsealedKeys: services.settings.allowsUnsealedKeys))
+    let pairingsPerMinute = services.settings.pairingsPerMinute
+    routes.add(
+      PairingRoutes(
+        access: services.access, peers: services.peers, desk: desk,
+        challengeLimiter: AttemptLimiter(limit: pairingsPerMinute),
+        requestLimiter: AttemptLimiter(limit: pairingsPerMinute),
+        allowsUnsealedKeys: services.settings.allowsUnsealedKeys))
+    let peers = ControlPeers(
+      master: services.master.address, agents: services.agents, keys: services.keys, peers: services.peers,
+      invites: services.invites)
+    routes.add(ControlPairRoutes(desk: desk, peers: peers))
+    routes.add(
+      ControlPeerRoutes(
+        peers: peers, keys: services.keys, access: services.access, logger: services.logger))
     routes.add(MemoryRoutes(access: services.access, memory: services.memory, policy: policy))
     routes.add(ControlMemoryRoutes(agents: services.agents, memory: services.memory))
     routes.add(ControlStatusRoutes(services: services))

@@ -69,6 +69,11 @@ public struct HostService: Service {
           await services.access.uses.keepWriting(to: services.keys, logger: services.logger)
         }
         group.addTask { await services.maintenance.run() }
+        group.addTask {
+          // Whoever waits for the owner's word does not keep the service from stopping.
+          try? await gracefulShutdown()
+          services.pairing.close()
+        }
         // So that the first to ask what there is need not wait for the slowest server.
         group.addTask { _ = await services.models.known() }
         group.addTask {

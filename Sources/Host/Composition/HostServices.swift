@@ -22,6 +22,9 @@ public final class HostServices: Sendable {
   let agents: AgentStore
   let keys: AccessKeyStore
   let invites: InviteStore
+  let peers: PeerStore
+  /// Where connectors wait for the owner's word.
+  let pairing = PairingDesk()
   let requestTokens: RequestTokenStore
   let trusted: TrustedIssuerStore
   let identity: IdentityStore
@@ -89,6 +92,7 @@ public final class HostServices: Sendable {
     agents = AgentStore(databases.host)
     keys = AccessKeyStore(databases.host)
     invites = InviteStore(databases.host)
+    peers = PeerStore(databases.host)
     requestTokens = RequestTokenStore(databases.host)
     trusted = TrustedIssuerStore(databases.host)
     identity = IdentityStore(databases.host)

@@ -24,7 +24,7 @@ public struct HostSettings: Hashable, Sendable {
   public var allowedHosts: [String] = []
   /// Whether other machines may use models without a secure channel. Agents always need one.
   public var allowsPlaintextClients = false
-  /// Whether a client that cannot open a sealed access key may get one in the clear for an invite.
+  /// Whether a client that cannot open a sealed access key may get one in the clear, by pairing or for an invite.
   public var allowsUnsealedKeys = false
   /// The base URL of an OpenAI-compatible server, with its `/v1`.
   public var modelURL: URL?
@@ -40,6 +40,8 @@ public struct HostSettings: Hashable, Sendable {
   public var handshakesPerMinute = 5
   /// How many invites a source address may bring in a minute.
   public var redemptionsPerMinute = 5
+  /// How many challenges a source address may ask for, and how often it may ask to be let in, in a minute.
+  public var pairingsPerMinute = 5
   /// How many TCP connections there may be at a time, and how many of them from one network.
   public var maxConnections = 512
   public var maxConnectionsPerNetwork = 64
@@ -114,6 +116,7 @@ public struct HostSettings: Hashable, Sendable {
       try values.integer("handshakesPerMinute", in: 1...100_000_000) ?? handshakesPerMinute
     redemptionsPerMinute =
       try values.integer("redemptionsPerMinute", in: 1...100_000_000) ?? redemptionsPerMinute
+    pairingsPerMinute = try values.integer("pairingsPerMinute", in: 1...100_000_000) ?? pairingsPerMinute
     maxConnections = try values.integer("maxConnections", in: 1...100_000) ?? maxConnections
     maxConnectionsPerNetwork =
       try values.integer("maxConnectionsPerNetwork", in: 1...100_000) ?? maxConnectionsPerNetwork

@@ -35,6 +35,7 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
   var detectLocalServers: Bool?
   var handshakesPerMinute: Int?
   var redemptionsPerMinute: Int?
+  var pairingsPerMinute: Int?
   var maxConnections: Int?
   var maxConnectionsPerNetwork: Int?
   var maxAnswers: Int?
@@ -52,7 +53,8 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
     case identityChange, port, bind, expose,
       allowedOrigins, allowedHosts
     case allowPlaintextClients, allowUnsealedKeys, modelURL, model, modelKeyFile, detectLocalServers
-    case handshakesPerMinute, redemptionsPerMinute, maxConnections, maxConnectionsPerNetwork, maxAnswers,
+    case handshakesPerMinute, redemptionsPerMinute, pairingsPerMinute, maxConnections,
+      maxConnectionsPerNetwork, maxAnswers,
       modelIdleSeconds, logLevel
   }
 
@@ -84,6 +86,7 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
     detectLocalServers = try container.decodeIfPresent(Bool.self, forKey: .detectLocalServers)
     handshakesPerMinute = try container.decodeIfPresent(Int.self, forKey: .handshakesPerMinute)
     redemptionsPerMinute = try container.decodeIfPresent(Int.self, forKey: .redemptionsPerMinute)
+    pairingsPerMinute = try container.decodeIfPresent(Int.self, forKey: .pairingsPerMinute)
     maxConnections = try container.decodeIfPresent(Int.self, forKey: .maxConnections)
     maxConnectionsPerNetwork = try container.decodeIfPresent(Int.self, forKey: .maxConnectionsPerNetwork)
     maxAnswers = try container.decodeIfPresent(Int.self, forKey: .maxAnswers)
@@ -102,6 +105,7 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
       .modelKeyFile: modelKeyFile, .detectLocalServers: detectLocalServers.map(String.init),
       .handshakesPerMinute: handshakesPerMinute.map(String.init),
       .redemptionsPerMinute: redemptionsPerMinute.map(String.init),
+      .pairingsPerMinute: pairingsPerMinute.map(String.init),
       .maxConnections: maxConnections.map(String.init),
       .maxConnectionsPerNetwork: maxConnectionsPerNetwork.map(String.init),
       .maxAnswers: maxAnswers.map(String.init),

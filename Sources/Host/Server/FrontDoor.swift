@@ -120,7 +120,7 @@ struct FrontDoor: Sendable {
         switch ticket.routeClass {
         case .envelope:
           try await secureDoor.call(body, of: request, from: ticket.arrival, through: self)
-        case .publicInformation, .handshake, .redemption, .catalogue, .inference,
+        case .publicInformation, .handshake, .pairing, .redemption, .catalogue, .inference,
           .agentCatalogue, .agentDetails, .agentRun, .agentInBody, .administration, .unknown:
           try await ticket.match.route.handler(request, ticket.context)
         }
@@ -170,7 +170,7 @@ struct FrontDoor: Sendable {
   private func headClass(of path: String) -> RouteClass {
     guard let match = routes.match(path: path) else { return .catalogue }
     switch match.route.initialClass {
-    case .publicInformation, .handshake, .redemption, .envelope: return .publicInformation
+    case .publicInformation, .handshake, .pairing, .redemption, .envelope: return .publicInformation
     case .catalogue, .inference, .agentCatalogue, .agentDetails, .agentRun, .agentInBody, .administration,
       .unknown:
       return .catalogue

@@ -14,6 +14,7 @@ struct AccessPolicyTests {
   static let matrix: [(name: String, route: @Sendable (TestHost) -> RouteClass, letters: String)] = [
     ("publicInformation", { _ in .publicInformation }, "aaaaaaaa"),
     ("handshake", { _ in .handshake }, "aaaaaaaa"),
+    ("pairing", { _ in .pairing }, "aaaaaaaa"),
     ("redemption", { _ in .redemption }, "aaaaaaaa"),
     ("envelope", { _ in .envelope }, "aaaaaaaa"),
     ("catalogue", { _ in .catalogue }, "a1aaaaaa"),

@@ -32,6 +32,7 @@ struct ControlAgentRoutes: RouteGroup {
     var systemPrompt: String?
     var model: String?
     var exposed: Bool?
+    var pairing: Bool?
     /// The number of its key, where the owner brings a known agent back.
     var index: UInt32?
   }
@@ -48,6 +49,7 @@ struct ControlAgentRoutes: RouteGroup {
       let agent = try await agents.create(
         name: name, description: order.description ?? "", systemPrompt: order.systemPrompt ?? "",
         model: order.model.flatMap { $0.isEmpty ? nil : $0 }, isExposed: order.exposed ?? true,
+        isPairable: order.pairing ?? true,
         index: order.index.map { AgentIndex(rawValue: $0) }
       ) { [master] index in try master.agentKey(index).address }
       try await access.refresh()
@@ -71,6 +73,7 @@ struct ControlAgentRoutes: RouteGroup {
         // An empty name means the default model again.
         if let model = order.model { agent.model = model.isEmpty ? nil : model }
         agent.isExposed = order.exposed ?? agent.isExposed
+        agent.isPairable = order.pairing ?? agent.isPairable
       }
       try await access.refresh()
       return try .json(try await shown(updated))
@@ -124,6 +127,8 @@ struct ControlAgent: Codable, Hashable, Sendable {
   let index: UInt32?
   let address: Address?
   let exposed: Bool
+  /// Whether devices that are not let in yet may ask for it.
+  let pairing: Bool
   /// How many listed keys open it, and it alone.
   let activeKeys: Int
   /// Foreign issuers that are trusted for it, and for it alone.
@@ -140,6 +145,7 @@ struct ControlAgent: Codable, Hashable, Sendable {
     index = agent.keyIndex?.rawValue
     address = agent.address
     exposed = agent.isExposed
+    pairing = agent.isPairable
     activeKeys = keys.count { key in
       key.audience == agent.address && key.revokedAt == nil && key.expiresAt.map { $0 > now } != false
     }
