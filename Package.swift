@@ -61,6 +61,7 @@ let package = Package(
     .library(name: "Connector", targets: ["Connector"]),
     .library(name: "SecretMemory", targets: ["SecretMemory"]),
     .library(name: "Storage", targets: ["Storage"]),
+    .library(name: "Stores", targets: ["Stores"]),
     .library(name: "Keyring", targets: ["Keyring"]),
   ],
   dependencies: [

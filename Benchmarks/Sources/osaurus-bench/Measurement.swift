@@ -45,9 +45,27 @@ enum SideBySide {
     return (median(times.ours), median(times.alternative))
   }
 
-  static func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    return sorted[sorted.count / 2]
+  static func median(_ values: [Double]) -> Double { percentile(50, of: values) }
+
+  /// The value that this many of a hundred do not exceed.
+  static func percentile(_ percent: Int, of values: [Double]) -> Double {
+    values.sorted()[min(values.count - 1, values.count * percent / 100)]
+  }
+}
+
+/// How long something took.
+enum Stopwatch {
+  /// Milliseconds.
+  static func milliseconds(_ work: () async throws -> some Any) async rethrows -> Double {
+    let start = ContinuousClock.now
+    consume(try await work())
+    return milliseconds(since: start)
+  }
+
+  /// Milliseconds.
+  static func milliseconds(since start: ContinuousClock.Instant) -> Double {
+    let (seconds, attoseconds) = (ContinuousClock.now - start).components
+    return Double(seconds) * 1e3 + Double(attoseconds) / 1e15
   }
 }
 

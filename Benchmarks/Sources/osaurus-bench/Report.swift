@@ -10,6 +10,8 @@ struct Report: Codable {
     let name: String
     let value: Double
     let unit: String
+    /// What it must not exceed, where that was promised.
+    var limit: Double?
   }
 
   func table() -> String {
@@ -25,8 +27,12 @@ struct Report: Codable {
           + "| \(String(format: "%.2f", measurement.ratio)) | \(floor) |")
     }
     if !readings.isEmpty {
-      lines += ["", "| read | value |", "|---|---|"]
-      lines += readings.map { "| \($0.name) | \(Self.text($0.value)) \($0.unit) |" }
+      lines += ["", "| read | value | limit |", "|---|---|---|"]
+      lines += readings.map { reading in
+        let limit =
+          reading.limit.map { "\(Self.text($0)) \(reading.unit) \(reading.value <= $0 ? "✓" : "✗")" } ?? ""
+        return "| \(reading.name) | \(Self.text(reading.value)) \(reading.unit) | \(limit) |"
+      }
     }
     return lines.joined(separator: "\n")
   }
