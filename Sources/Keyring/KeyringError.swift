@@ -15,6 +15,8 @@ public enum KeyringError: Error, Hashable, Sendable {
   case unsafePermissions(path: String, mend: String)
   /// A file could not be read or written.
   case file(path: String, reason: String)
+  /// The disk takes nothing more.
+  case disk(path: String, DiskRefusal)
   /// A file is not what this program wrote.
   case malformed(path: String)
   /// A path is too long for a Unix socket.
@@ -79,6 +81,7 @@ extension KeyringError: CustomStringConvertible {
     case .refused(let reason): "The keyring refused: \(reason)."
     case .unsafePermissions(let path, let mend): "Others may get into \(path). Mend it with: \(mend)"
     case .file(let path, let reason): "\(path): \(reason)."
+    case .disk(let path, let refusal): "\(path): \(refusal.description)"
     case .malformed(let path):
       "\(path) is not what osaurus-host wrote. It was left as it is; move it away or restore it from a backup."
     case .socketPathTooLong(let path):

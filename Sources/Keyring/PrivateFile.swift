@@ -157,6 +157,7 @@ public enum PrivateFile {
 
   /// What `errno` says of a path.
   static func failure(_ path: String) -> KeyringError {
-    .file(path: path, reason: errno == ELOOP ? "is a symbolic link" : String(cString: strerror(errno)))
+    if let refusal = DiskRefusal(errno: errno) { return .disk(path: path, refusal) }
+    return .file(path: path, reason: errno == ELOOP ? "is a symbolic link" : String(cString: strerror(errno)))
   }
 }

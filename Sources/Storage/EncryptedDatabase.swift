@@ -32,14 +32,14 @@ public enum EncryptedDatabase {
       throw .file(error)
     }
     defer { withExtendedLifetime(lock) {} }
-    let pool = try translated(name) {
+    let pool = try translated(name, in: folders) {
       let isNew = try probe(file, name, key, migrator) == .missing
       let pool = try DatabasePool(path: file.path, configuration: configuration(name, key, isNew: isNew))
       // Turning the log on, GRDB chose NORMAL.
       try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = \(name.durability)") }
       return pool
     }
-    try translated(name) {
+    try translated(name, in: folders) {
       do {
         try migrator.migrate(pool)
       } catch let error as DatabaseError where !error.isAboutFile {
@@ -87,12 +87,12 @@ public enum EncryptedDatabase {
     } catch {
       throw .file(error as? KeyringError ?? .file(path: file.path, reason: String(describing: error)))
     }
-    return try translated(name) { try probe(file, name, key, migrator) }
+    return try translated(name, in: folders) { try probe(file, name, key, migrator) }
   }
 
   /// Runs `body`, whose errors become this target's.
   private static func translated<R>(
-    _ name: DatabaseName, _ body: () throws -> R
+    _ name: DatabaseName, in folders: HostFolders, _ body: () throws -> R
   ) throws(StorageError) -> R {
     do {
       return try body()
@@ -103,12 +103,27 @@ public enum EncryptedDatabase {
       case .SQLITE_NOTADB: throw .wrongKey(database: name.rawValue)
       case .SQLITE_BUSY, .SQLITE_LOCKED: throw .busy(database: name.rawValue)
       case .SQLITE_CORRUPT: throw .damaged(database: name.rawValue, reason: reason(error))
-      default: throw .database(name: name.rawValue, reason: reason(error))
+      default:
+        if let refusal = refusal(error, name, in: folders) { throw .disk(database: name.rawValue, refusal) }
+        throw .database(name: name.rawValue, reason: reason(error))
       }
     } catch {
       throw .database(name: name.rawValue, reason: reason(error))
     }
   }
+
+  /// What an error says of the disk. SQLite tells a disk that is full only where it writes into the database itself, so for what it
+  /// needs beside it, the disk is asked.
+  private static func refusal(
+    _ error: DatabaseError, _ name: DatabaseName, in folders: HostFolders
+  ) -> DiskRefusal? {
+    if let refusal = DiskRefusal(error) { return refusal }
+    guard [.SQLITE_IOERR, .SQLITE_CANTOPEN, .SQLITE_READONLY].contains(error.resultCode) else { return nil }
+    return DiskRefusal(at: name.file(in: folders).deletingLastPathComponent().path, roomFor: indexSize)
+  }
+
+  /// What the index of a log takes at least.
+  private static let indexSize: UInt64 = 32_768
 
   /// Reads a file that is there through a connection that cannot write: closing one that can would write what is left
   /// in the log into the file, even under a wrong key.
@@ -116,7 +131,9 @@ public enum EncryptedDatabase {
     _ file: URL, _ name: DatabaseName, _ key: DataKey, _ migrator: DatabaseMigrator?
   ) throws -> Condition {
     let size = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int ?? 0
-    guard size > 0 else { return .missing }
+    // A database writes into a journal once, when it is made: after that it has a log. A journal that is left is of a process that
+    // ended in between; the next connection that can write takes back what it had begun. One that cannot would fail.
+    guard size > 0, DatabaseName.size(of: URL(filePath: file.path + "-journal")) == 0 else { return .missing }
     let queue = try readingQueue(file, name, key)
     let (isNewer, isCurrent) = try queue.read {
       (try migrator?.hasBeenSuperseded($0) ?? false, try migrator?.hasCompletedMigrations($0) ?? true)
@@ -126,12 +143,13 @@ public enum EncryptedDatabase {
     return isCurrent ? .current : .outdated
   }
 
-  /// Runs `body` on a connection that cannot write, in one view of a database that is there.
+  /// Runs `body` on a connection that cannot write, in one view of a database that is there. What `body` gives is to be believed once
+  /// it confirmed the pages.
   /// - Throws: ``StorageError``, as ``open(_:in:key:migrator:)`` would.
   public static func read<R>(
     _ name: DatabaseName, in folders: HostFolders, key: DataKey, _ body: (Database) throws -> R
   ) throws(StorageError) -> R {
-    try translated(name) {
+    try translated(name, in: folders) {
       let queue = try readingQueue(name.file(in: folders), name, key)
       let result = try queue.read(body)
       try queue.close()
@@ -215,6 +233,10 @@ public enum EncryptedDatabase {
 extension DatabaseError {
   /// Whether it tells of the file, not of what was asked of it.
   fileprivate var isAboutFile: Bool {
-    [.SQLITE_NOTADB, .SQLITE_CORRUPT, .SQLITE_BUSY, .SQLITE_LOCKED].contains(resultCode)
+    [
+      .SQLITE_NOTADB, .SQLITE_CORRUPT, .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_FULL, .SQLITE_IOERR,
+      .SQLITE_CANTOPEN,
+      .SQLITE_READONLY,
+    ].contains(resultCode)
   }
 }

@@ -19,6 +19,8 @@ public enum StorageError: Error, Hashable, Sendable {
   case file(KeyringError)
   /// The database refused.
   case database(name: String, reason: String)
+  /// The disk takes nothing more.
+  case disk(database: String, DiskRefusal)
   /// Another process kept the database for itself.
   case busy(database: String)
   /// The database's bytes are not what was written.
@@ -65,6 +67,7 @@ extension StorageError: CustomStringConvertible {
       "The SQLite library that was loaded has no full-text search (FTS5). Install Debian's libsqlcipher (scripts/setup does)."
     case .file(let error): error.description
     case .database(let name, let reason): "\(name): \(reason)."
+    case .disk(let database, let refusal): "\(database): \(refusal.description)"
     case .busy(let database):
       "\(database) is being kept by another process. Try again; if it stays so, 'fuser' tells which process that is."
     case .damaged(let database, let reason):

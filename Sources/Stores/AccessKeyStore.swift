@@ -57,10 +57,10 @@ public struct AccessKeyStore: Sendable {
   /// The fewest digits of a fingerprint that name a key.
   public static let shortestReference = 6
 
-  private let pool: DatabasePool
+  private let pool: StoreDatabase
 
   /// - Parameter pool: a database with ``HostSchema``.
-  public init(_ pool: DatabasePool) { self.pool = pool }
+  public init(_ pool: DatabasePool) { self.pool = StoreDatabase(pool) }
 
   /// Every key that was made here, the newest first.
   public func list() async throws -> [AccessKeyRecord] {

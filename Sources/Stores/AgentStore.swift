@@ -39,10 +39,10 @@ public struct AgentStore: Sendable {
   /// The longest name, in characters.
   public static let longestName = 64
 
-  private let pool: DatabasePool
+  private let pool: StoreDatabase
 
   /// - Parameter pool: a database with ``HostSchema``.
-  public init(_ pool: DatabasePool) { self.pool = pool }
+  public init(_ pool: DatabasePool) { self.pool = StoreDatabase(pool) }
 
   /// Every agent, in the order in which they were made.
   public func list() async throws -> [AgentRecord] {

@@ -31,11 +31,13 @@ public struct IdentityStore: Sendable {
   public init(_ pool: DatabasePool) { self.pool = pool }
 
   /// What health depends on.
-  public func facts() async throws -> IdentityFacts { try await pool.read { try IdentityFacts($0) } }
+  public func facts() async throws -> IdentityFacts {
+    try await StoreDatabase(pool).read { try IdentityFacts($0) }
+  }
 
   /// Whose agents these are; nil where nobody has said so yet.
   public func master() async throws -> Address? {
-    try await pool.read { try Self.master($0) }
+    try await StoreDatabase(pool).read { try Self.master($0) }
   }
 
   /// Says what is known of an identity that has no agent and no key here yet.

@@ -59,10 +59,10 @@ public struct InviteStore: Sendable {
   /// How long an invite that nobody redeemed is listed after its end, in seconds.
   static let keptFor: TimeInterval = 30 * 86_400
 
-  private let pool: DatabasePool
+  private let pool: StoreDatabase
 
   /// - Parameter pool: a database with ``HostSchema``.
-  public init(_ pool: DatabasePool) { self.pool = pool }
+  public init(_ pool: DatabasePool) { self.pool = StoreDatabase(pool) }
 
   /// Every invite, the newest first.
   public func list() async throws -> [InviteRecord] {

@@ -9,10 +9,10 @@ public struct RequestTokenStore: Sendable {
   /// own tokens, for the minute that they last.
   static let mostDevices = 1000
 
-  private let pool: DatabasePool
+  private let pool: StoreDatabase
 
   /// - Parameter pool: a database with ``HostSchema``.
-  public init(_ pool: DatabasePool) { self.pool = pool }
+  public init(_ pool: DatabasePool) { self.pool = StoreDatabase(pool) }
 
   /// Makes a token under the next counter, which request tokens and access keys share.
   public func mint(

@@ -23,23 +23,29 @@ public struct StoreDatabase: Sendable {
     }
   }
 
-  /// Reads in one view of the database.
+  /// Reads in one view of the database. What any page of it was changed for is not given.
   /// - Throws: ``StoresError/unavailable(reason:)``, or what `body` throws.
   public func read<R: Sendable>(
     _ body: @escaping @Sendable (Database) throws -> R
   ) async throws -> R {
-    try await pool.read(body)
+    try await pool.read { try Self.proven($0, body) }
   }
 
   /// Reads in one view of the database, and keeps the thread meanwhile.
   /// - Throws: ``StoresError/unavailable(reason:)``, or what `body` throws.
-  func read<R>(_ body: (Database) throws -> R) throws -> R { try pool.read(body) }
+  func read<R>(_ body: (Database) throws -> R) throws -> R { try pool.read { try Self.proven($0, body) } }
 
   /// Changes the database, as a whole or not at all. One does so at a time, in all processes.
   /// - Throws: ``StoresError/unavailable(reason:)``, or what `body` throws.
   public func write<R: Sendable>(
     _ body: @escaping @Sendable (Database) throws -> R
   ) async throws -> R {
-    try await pool.write(body)
+    try await pool.write { try Self.proven($0, body) }
+  }
+
+  private static func proven<R>(_ database: Database, _ body: (Database) throws -> R) throws -> R {
+    let result = try body(database)
+    try database.confirmPages()
+    return result
   }
 }

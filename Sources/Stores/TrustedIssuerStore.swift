@@ -25,10 +25,10 @@ public struct TrustedIssuer: Hashable, Sendable {
 /// The whitelist: who else may make keys for this host, and for what of it. Trust in an agent's keeper ends with the
 /// agent's address.
 public struct TrustedIssuerStore: Sendable {
-  private let pool: DatabasePool
+  private let pool: StoreDatabase
 
   /// - Parameter pool: a database with ``HostSchema``.
-  public init(_ pool: DatabasePool) { self.pool = pool }
+  public init(_ pool: DatabasePool) { self.pool = StoreDatabase(pool) }
 
   /// Everybody who is trusted, and for what; in the order in which they came.
   public func list() async throws -> [TrustedIssuer] { try await pool.read { try Self.list($0) } }

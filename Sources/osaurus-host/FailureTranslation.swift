@@ -24,7 +24,12 @@ enum FailureTranslation {
     case let error as DiscoveryError: discovery(error)
     case let error as CocoaError where error.isFileError:
       CommandFailure(.failed, "file", error.localizedDescription)
-    default: CommandFailure(.failed, "failed", String(describing: error))
+    default:
+      if let refusal = DiskRefusal(error) {
+        CommandFailure(.failed, "disk", refusal.sentence)
+      } else {
+        CommandFailure(.failed, "failed", String(describing: error))
+      }
     }
   }
 

@@ -73,6 +73,19 @@ struct ChatAttachmentTests {
     #expect(try await chats.collectBlobs() == 0)
   }
 
+  @Test(
+    "attachments of every kind go with the last conversation that has them",
+    arguments: ["image_url", "input_image", "video_url", "audio_url", "input_audio", "file", "another"])
+  func kinds(kind: String) async throws {
+    var film = attachment(content(300_000))
+    film.kind = kind
+    let session = try await say(film)
+    #expect(try blobCount() == 1)
+    #expect(try await chats.collectBlobs() == 0)
+    try await chats.delete(session)
+    #expect(try blobCount() == 0)
+  }
+
   @Test("what a crash left behind, which nobody refers to, is collected, and nothing else")
   func orphans() async throws {
     let session = try await say(attachment(content(20_000)))

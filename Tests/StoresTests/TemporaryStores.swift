@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Keyring
+import SecretMemory
 import Storage
 
 @testable import Identity
@@ -17,12 +18,35 @@ final class TemporaryStores: Sendable {
   let toolIndex: DatabasePool
   let blobs: BlobStore
 
-  init() throws {
-    let home = FileManager.default.temporaryDirectory.appending(path: "osaurus-test-\(UUID().uuidString)")
+  private let isKept: Bool
+
+  convenience init() throws {
+    try self.init(home: Self.home(), key: DataKey.generate(), master: MasterKey.generate())
+  }
+
+  /// The same in a given folder under keys of known bytes, so that another process can have the same ones.
+  /// - Parameter isKept: whether the folder stays.
+  convenience init(home: URL, keyByte: UInt8, isKept: Bool = false) throws {
+    try self.init(
+      home: home, key: DataKey(Self.bytes(keyByte)), master: MasterKey(entropy: Self.bytes(keyByte)),
+      isKept: isKept)
+  }
+
+  /// A key of one byte, 32 times.
+  static func bytes(_ byte: UInt8) -> SecretBytes {
+    SecretBytes(count: 32) { $0.copyBytes(from: [UInt8](repeating: byte, count: 32)) }
+  }
+
+  /// A folder that is not there yet.
+  static func home() -> URL {
+    FileManager.default.temporaryDirectory.appending(path: "osaurus-test-\(UUID().uuidString)")
+  }
+
+  private init(home: URL, key: DataKey, master: MasterKey, isKept: Bool = false) throws {
+    self.isKept = isKept
+    self.master = master
     folders = HostFolders(home: home)
     try folders.create()
-    master = try MasterKey.generate()
-    let key = DataKey.generate()
     blobs = BlobStore(folders: folders, key: key)
     host = try EncryptedDatabase.open(.host, in: folders, key: key, migrator: HostSchema.migrator)
     chat = try EncryptedDatabase.open(.chatHistory, in: folders, key: key, migrator: ChatSchema.migrator)
@@ -34,7 +58,7 @@ final class TemporaryStores: Sendable {
 
   deinit {
     for pool in [host, chat, memory, methodology, toolIndex] { try? pool.close() }
-    try? FileManager.default.removeItem(at: folders.data.deletingLastPathComponent())
+    if !isKept { try? FileManager.default.removeItem(at: folders.data.deletingLastPathComponent()) }
   }
 
   var agents: AgentStore { AgentStore(host) }

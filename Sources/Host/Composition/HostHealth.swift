@@ -118,6 +118,10 @@ extension IdentityFacts {
     let condition = try EncryptedDatabase.check(
       .host, in: folders, key: key, migrator: HostSchema.migrator)
     guard condition != .missing else { return nil }
-    return try EncryptedDatabase.read(.host, in: folders, key: key) { try IdentityFacts($0) }
+    return try EncryptedDatabase.read(.host, in: folders, key: key) { database in
+      let facts = try IdentityFacts(database)
+      try database.confirmPages()
+      return facts
+    }
   }
 }

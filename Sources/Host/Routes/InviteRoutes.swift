@@ -2,9 +2,11 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import Identity
+import Keyring
 import Logging
 import NIOCore
 import Pairing
+import Storage
 import Stores
 
 /// `/pair-invite`: whoever brings an invite of this host gets an access key for it, once. (spec/02, C6)
@@ -63,6 +65,8 @@ struct InviteRoutes: RouteGroup {
       return .failure(.badRequest, code: "Invalid encryption key")
     } catch is CancellationError {
       throw CancellationError()
+    } catch let error where DiskRefusal(error) != nil {
+      throw error
     } catch {
       context.logger.error("an invite could not be redeemed", metadata: ["error": "\(error)"])
       return .failure(.internalServerError, code: "Failed to mint access key")

@@ -3,7 +3,9 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import Inference
+import Keyring
 import NIOCore
+import Storage
 import Stores
 
 /// Why a request for an answer fails, as a caller is told: status, type and one sentence. (spec/02, C14)
@@ -26,6 +28,8 @@ struct RequestFailure: Hashable, Sendable {
         message: "The request was cancelled.")
     case let error as InferenceError:
       self.init(inference: error)
+    case let error where DiskRefusal(error) != nil:
+      self.init(.insufficientStorage, type: "storage_full", message: Self.notKept)
     case StoresError.noSuchSession:
       self.init(.notFound, type: "session_not_found", message: StoresError.noSuchSession.description)
     case let error as any HostFailure:
@@ -34,6 +38,9 @@ struct RequestFailure: Hashable, Sendable {
       self.init(.internalServerError, type: "internal_error", message: "The answer failed.")
     }
   }
+
+  /// What callers are told while this host's disk takes nothing more; its owner is told more in the log.
+  private static let notKept = "This host cannot keep anything at the moment: its disk is full or read-only."
 
   private init(inference error: InferenceError) {
     let (status, type): (HTTPResponse.Status, String) =

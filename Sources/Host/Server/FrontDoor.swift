@@ -1,9 +1,11 @@
 import HTTPTypes
 import Hummingbird
 import Identity
+import Keyring
 import Logging
 import NIOCore
 import SecureChannel
+import Storage
 
 /// How a request came in.
 struct Arrival: Hashable, Sendable {
@@ -130,6 +132,7 @@ struct FrontDoor: Sendable {
     } catch {
       if error is CancellationError || Task.isCancelled { throw CancellationError() }
       logger.error("a route failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+      if DiskRefusal(error) != nil { return RequestFailure(error).response }
       return .failure(.internalServerError, type: "internal_error", message: "Internal server error")
     }
   }

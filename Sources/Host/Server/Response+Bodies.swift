@@ -60,5 +60,6 @@ extension Response {
 }
 
 extension HTTPResponse.Status {
+  static let insufficientStorage = HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage")
   static let upgradeRequired = HTTPResponse.Status(code: 426, reasonPhrase: "Upgrade Required")
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Keyring
 
 #if canImport(Glibc)
   import Glibc
@@ -13,7 +14,8 @@ struct OpenFile: ~Copyable {
     switch errno {
     case ENOENT: .missing
     case ELOOP: .unreadable(reason: "is a symbolic link")
-    default: .unreadable(reason: String(cString: strerror(errno)))
+    default:
+      DiskRefusal(errno: errno).map { .disk($0) } ?? .unreadable(reason: String(cString: strerror(errno)))
     }
   }
 

@@ -1,9 +1,13 @@
+public import Keyring
+
 /// Why a sealed file was refused.
 public enum SealedFileFault: Error, Hashable, Sendable {
   /// There is no such file.
   case missing
   /// The file system refused.
   case unreadable(reason: String)
+  /// The disk takes nothing more.
+  case disk(DiskRefusal)
   /// It does not begin as a sealed file does.
   case notSealed
   /// A newer version of osaurus-host wrote it.
@@ -27,6 +31,7 @@ extension SealedFileFault: CustomStringConvertible {
     switch self {
     case .missing: "the file is missing. Restore it from a backup."
     case .unreadable(let reason): "\(reason)."
+    case .disk(let refusal): refusal.description
     case .notSealed: "this is no sealed file. Restore it from a backup."
     case .newerVersion(let version):
       "it was written by a newer version of osaurus-host (format \(version)). Update this one."
