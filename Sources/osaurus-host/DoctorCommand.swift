@@ -66,6 +66,7 @@ private struct Examination {
       ]
     }
     findings += privacy(of: folders)
+    findings += [space(for: folders), swap()].compactMap(\.self)
     findings += await host(folders)
     if let recovery = WaysBack.finding(folders) { findings.append(recovery) }
     findings.append(await discovery())
@@ -116,6 +117,39 @@ private struct Examination {
       }
     }
     return [Finding(part: "folders", state: .good, detail: "open to you alone (\(folders.data.path))")]
+  }
+
+  /// Below how many free bytes an answer with its attachments may find no room.
+  private static let scarceSpace: UInt64 = 256 << 20
+  /// Below how many free bytes next to nothing can be kept.
+  private static let noSpace: UInt64 = 16 << 20
+
+  private func space(for folders: HostFolders) -> Finding? {
+    guard let space = DiskSpace(at: folders.data.path) else { return nil }
+    let free = "\(space.free >> 20) MiB free where the data is"
+    if space.isReadOnly {
+      return Finding(
+        part: "disk", state: .broken, detail: "the disk with the data is read-only: nothing can be kept",
+        remedy: "Mount it for writing; an error of the disk may be why it is not (dmesg)")
+    }
+    let state: Finding.State =
+      space.free < Self.noSpace ? .broken : space.free < Self.scarceSpace ? .note : .good
+    return Finding(
+      part: "disk", state: state, detail: state == .good ? free : "nearly full: \(free)",
+      remedy: state == .good ? nil : "Free some space on it: df '\(folders.data.path)'")
+  }
+
+  private func swap() -> Finding? {
+    let swap = SwapSpace()
+    guard !swap.plain.isEmpty else {
+      let detail = swap.sealed.isEmpty ? "there is none" : "encrypted, or in memory itself"
+      return Finding(part: "swap", state: .good, detail: detail)
+    }
+    return Finding(
+      part: "swap", state: .note,
+      detail:
+        "\(swap.plain.joined(separator: ", ")) does not look encrypted, and what is said may be written there; keys never are",
+      remedy: "Encrypt it (crypttab(5), option swap), use zram, or turn it off (swapoff -a)")
   }
 
   /// The identity, its keys, the databases under them, and the models.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import SecretMemory
 
 /// The command line: one file a command group.
 @main
@@ -36,6 +37,7 @@ struct OsaurusHost: AsyncParsableCommand {
     ])
 
   static func main() async {
+    ProcessMemory.keepPrivate()
     do {
       var command = try parseAsRoot()
       WordsReminder.show(before: command)

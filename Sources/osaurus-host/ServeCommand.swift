@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import Glibc
 import Host
 import Identity
 import Logging
@@ -31,9 +30,6 @@ struct ServeCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    // A crash must not write keys and questions to a disk.
-    var none = rlimit(rlim_cur: 0, rlim_max: 0)
-    setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
     let folders = try OpenHost.folders()
     let settings = try HostSettings.load(
       folders: folders,

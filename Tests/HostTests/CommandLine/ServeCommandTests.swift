@@ -106,7 +106,12 @@ struct ServeCommandTests {
       let ending = try await asked.serve { service in
         let key = try #require(try await program("key", "create", "--json").json["key"] as? String)
         for file in ["cmdline", "environ"] {
-          let data = try Data(contentsOf: URL(filePath: "/proc/\(service.process)/\(file)"))
+          // Whoever is not root is not even let in to its environment.
+          let path = "/proc/\(service.process)/\(file)"
+          guard let data = FileManager.default.contents(atPath: path) else {
+            #expect(file == "environ" && geteuid() != 0)
+            continue
+          }
           #expect(!data.isEmpty)
           let text = String(decoding: data, as: UTF8.self)
           for secret in [key, "osk-v1", "very-secret", "\(words[0]) \(words[1])"] {
