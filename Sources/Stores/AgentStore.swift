@@ -121,7 +121,8 @@ public struct AgentStore: Sendable {
       try record.update(database)
       // Others see name and description, too.
       let isSeen =
-        record.isExposed != before.isExposed || record.name != before.name
+        record.isExposed != before.isExposed || record.isPairable != before.isPairable
+        || record.name != before.name
         || record.description != before.description
       if isSeen { try RisingCounter.generation.next(database) }
       return record

@@ -13,8 +13,12 @@ extension ConnectCommand {
     static let configuration = CommandConfiguration(
       abstract: "Ask a host's owner to be let in to an agent, remember the host, and try the channel.",
       discussion: """
+        Example: osaurus-host connect pair Ada
         Example: osaurus-host connect pair --url http://192.168.1.20:1337 --agent 0x…
         Example: osaurus-host connect pair --url http://192.168.1.20:1337 --agent 6F9619FF-… --address 0x… --name home
+
+        Without --url the agent is looked for among those that are announced on the network, as 'connect browse' shows \
+        them. Anybody there can announce anything: compare the words, and the address with what the owner tells you.
 
         It shows four words, which the owner has to see, too, and waits for two minutes. With the agent's address nobody \
         else can answer in its place. Without it, you are shown who answered, and have to compare that yourself.
@@ -22,8 +26,10 @@ extension ConnectCommand {
         This machine signs with a key that it uses for this agent and no other.
         """)
 
-    @Option(help: "Where the host is: http://HOST:PORT or https://HOST.") var url: String
-    @Option(help: "The agent: its address or its id, from 'agent show' there.") var agent: String
+    @Argument(help: "An agent that is announced on the network: its name, id or address.")
+    var announced: String?
+    @Option(help: "Where the host is: http://HOST:PORT or https://HOST.") var url: String?
+    @Option(help: "The agent: its address or its id, from 'agent show' there.") var agent: String?
     @Option(help: "The agent's address, where --agent is its id.") var address: String?
     @Option(help: "What to call the host here; without it, as the agent is called.") var name: String?
     @Option(help: "Where keys rest here: secret-service or file. Without it, the keyring where one answers.")
@@ -31,15 +37,32 @@ extension ConnectCommand {
     @OptionGroup var confirmation: ConfirmationOptions
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+      guard (url == nil) == (agent == nil) else {
+        throw ValidationError("Say both --url and --agent, or neither of them.")
+      }
+      guard url == nil || announced == nil else {
+        throw ValidationError("Say the name of an announced agent, or --url and --agent.")
+      }
+      guard url != nil || address == nil else {
+        throw ValidationError("--address goes with --url and --agent.")
+      }
+    }
+
     func run() async throws {
       let expected: Address?
       do { expected = try address.map { try Address($0) } } catch {
         throw CommandFailure.wrongUsage("--address: \(error)")
       }
       try await PairingVisit(
-        target: try PairingTarget(url: url, agent: agent, address: expected), name: name,
+        target: try await target(expected), name: name,
         keystore: keystore, believesAnybody: confirmation.yes, json: output.json
       ).run()
+    }
+
+    private func target(_ expected: Address?) async throws -> PairingTarget {
+      guard let url, let agent else { return try await AnnouncedAgent.choose(announced) }
+      return try PairingTarget(url: url, agent: agent, address: expected)
     }
   }
 }

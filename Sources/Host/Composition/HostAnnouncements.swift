@@ -4,7 +4,7 @@ import NIOCore
 import ServiceLifecycle
 import Stores
 
-/// Tells the network which agents are here: those that other machines may reach, while they may. (spec/02, C1)
+/// Tells the network which agents are here: those that may be asked for by others, while they may. (spec/02, C1)
 ///
 /// Without a daemon for it the host runs all the same, and is found by its URL.
 struct HostAnnouncements: Sendable {
@@ -39,7 +39,7 @@ struct HostAnnouncements: Sendable {
   }
 
   static func announcements(of agents: [AgentRecord], port: UInt16, interface: Int?) -> [Announcement] {
-    agents.filter(\.isReachableFromElsewhere).map { agent in
+    agents.filter(\.isOpenToPairing).map { agent in
       let record = ServiceRecord(
         id: agent.id, name: agent.name, description: agent.description, address: agent.address)
       return Announcement(record, port: port, interface: interface)

@@ -168,6 +168,28 @@ struct DiscoveryOnANetworkTests {
   }
 
   @Test(
+    "an announced agent is paired with by its name, and is not announced when no new device may ask for it")
+  func pairs() async throws {
+    try await withHost { _, host, phone in
+      async let asking = phone("connect", "pair", "Ada", "--keystore", "file", "--json")
+      var id: String?
+      for _ in 0..<300 where id == nil {
+        id = try await host("pair", "requests", "--json").list.first?["id"] as? String
+      }
+      let approved = try await host("pair", "approve", try #require(id))
+      #expect(approved.status == 0, "\(approved)")
+      let paired = try await asking
+      #expect(paired.status == 0, "\(paired)")
+      #expect(paired.json["url"] as? String == "http://192.168.77.1:4711")
+      #expect(try await phone.browse { $0.count == 1 }.first?.peer == paired.json["name"] as? String)
+      let nobody = try await phone("connect", "pair", "Bob", "--keystore", "file", "--json")
+      #expect(nobody.status == 4)
+      _ = try await host("agent", "set", "Ada", "--no-pairing")
+      #expect(try await phone.browse { $0.isEmpty }.isEmpty)
+    }
+  }
+
+  @Test(
     "a host that is known is recognised by its pinned address, and nothing announced changes where it is asked"
   )
   func pinned() async throws {
