@@ -38,6 +38,7 @@ func tests(
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -88,6 +89,7 @@ let package = Package(
     .target(name: "CQRCode", linkerSettings: [.linkedLibrary("qrencode")]),
     .target(
       name: "CDNSSD", linkerSettings: [.linkedLibrary("avahi-client"), .linkedLibrary("avahi-common")]),
+    .target(name: "CSocketOwner"),
     .target(name: "CSQLCipher", linkerSettings: [.linkedLibrary("sqlcipher")]),
     .target(
       name: "CSecretService",
@@ -125,7 +127,8 @@ let package = Package(
     floor(
       "Connector",
       [
-        "Pairing", "ForeignText", "SecureChannel", "Identity", "Keyring", "SecretMemory", httpClient, nioCore,
+        "Pairing", "ForeignText", "SecureChannel", "Identity", "Keyring", "SecretMemory", "CSocketOwner",
+        hummingbird, hummingbirdCore, httpClient, httpTypes, lifecycle, log, nioCore,
         nioPosix,
         nioHTTP1,
       ]),
@@ -161,7 +164,8 @@ let package = Package(
       "Host",
       [
         "Host", "Agents", "Inference", "Pairing", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
-        "SecretMemory", "osaurus-host", "TestSupport", crypto, grdb, hummingbird, httpTypes, httpClient,
+        "SecretMemory", "Connector", "osaurus-host", "TestSupport", crypto, grdb, hummingbird, httpTypes,
+        httpClient,
         nioCore, nioPosix,
         nioHTTP1, log, lifecycle, subprocess, systemPackage,
       ]),

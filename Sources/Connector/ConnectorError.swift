@@ -23,6 +23,11 @@ public enum ConnectorError: Error, Hashable, Sendable {
   /// The book holds as many peers as it can.
   case bookFull
 
+  // A proxy.
+
+  /// Another program listens at the port.
+  case portInUse(Int)
+
   // The way to the peer. Nothing was run.
 
   /// No connection could be made.
@@ -123,6 +128,8 @@ extension ConnectorError: CustomStringConvertible {
       "There is a peer named '\(name)' already; choose another name, or 'osaurus-host connect forget' it first."
     case .noKey(let peer):
       "The key for '\(peer)' is not in the key store; 'osaurus-host connect forget' the peer and add it again."
+    case .portInUse(let port):
+      "Another program listens at 127.0.0.1:\(port), Ollama perhaps; choose another port with --port."
     case .bookFull: "No more peers can be kept; 'osaurus-host connect forget' one first."
     case .unreachable(let url):
       "\(url) cannot be reached; check that the peer runs there and, for https, that its certificate is valid."

@@ -38,6 +38,12 @@ actor FrameReader {
     }
   }
 
+  /// Ends the stream for whoever reads it: nobody wants the rest.
+  func cancel() {
+    body?.cancel()
+    body = nil
+  }
+
   private func read() async throws {
     guard let body else { throw CancellationError() }
     let piece: ByteBuffer?

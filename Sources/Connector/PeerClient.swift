@@ -91,7 +91,23 @@ public actor PeerClient {
     throw ConnectorError.refused(status: answer.status, code: refusal.code, message: message)
   }
 
-  /// Seals and sends a request, and gives the head of a good answer with what opens the rest.
+  /// Sends what another program asked, with this client's key, and gives back whatever comes, as it comes.
+  /// - Throws: ``ConnectorError`` or `CancellationError`.
+  public func forward(_ request: ForwardedRequest) async throws -> ForwardedAnswer {
+    let inner = key.withAuthorization { authorization in
+      InnerRequest(
+        method: request.method, path: request.path, authorization: authorization, accept: request.accept,
+        contentType: request.contentType, headers: request.headers.isEmpty ? nil : request.headers,
+        body: request.body)
+    }
+    // Outside of the channel every kind of stream is one of events.
+    var (response, opener) = try await call(inner, accept: "text/event-stream")
+    if response.isEventStream {
+      return .stream(PeerStream(FrameReader(response, opener: opener, limits: limits)))
+    }
+    return .whole(try await openWhole(response, &opener))
+  }
+
   private func call(
     _ method: String, _ path: String, _ body: [UInt8]?, accept: String
   ) async throws -> (PeerResponse, ResponseOpener) {
@@ -100,6 +116,13 @@ public actor PeerClient {
         method: method, path: path, authorization: authorization, accept: accept,
         contentType: body == nil ? nil : "application/json", body: body)
     }
+    return try await call(request, accept: accept)
+  }
+
+  /// Seals and sends a request, and gives the head of a good answer with what opens the rest.
+  private func call(
+    _ request: InnerRequest, accept: String
+  ) async throws -> (PeerResponse, ResponseOpener) {
     var isRepeated = false
     while true {
       let session = try await session()

@@ -18,6 +18,9 @@ final class PeerResponse: Sendable {
 
   deinit { exchange.close() }
 
+  /// Ends the exchange: nobody wants the rest.
+  func cancel() { exchange.close() }
+
   /// The next piece of the body; nil at its end. One caller at a time.
   func next() async throws -> ByteBuffer? { try await exchange.next() }
 

@@ -14,7 +14,8 @@ struct ConnectCommand: AsyncParsableCommand {
     abstract: "Talk with agents on other hosts, through the secure channel alone.",
     discussion: "Example: osaurus-host connect run home \"Good morning\"",
     subcommands: [
-      BrowseCommand.self, Pair.self, Redeem.self, Add.self, List.self, Run.self, Chat.self, Forget.self,
+      BrowseCommand.self, Pair.self, Redeem.self, Add.self, List.self, Run.self, Chat.self,
+      ProxyCommand.self, Forget.self,
     ])
 
   struct Add: AsyncParsableCommand {

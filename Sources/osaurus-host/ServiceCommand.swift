@@ -17,19 +17,7 @@ struct ServiceCommand: AsyncParsableCommand {
     @Flag(help: "Start it now, too.") var now = false
 
     func run() async throws {
-      let unit = SystemdUnit.forThisExecutable()
-      try unit.write()
-      Terminal.say("Wrote \(SystemdUnit.file.path).")
-      guard Systemctl.isAvailable else {
-        Terminal.say("No systemd user manager answers here. Where one does, enable it with:")
-        return Terminal.say("  systemctl --user enable --now \(SystemdUnit.name)")
-      }
-      try Systemctl.run("daemon-reload")
-      try Systemctl.run(now ? ["enable", "--now", SystemdUnit.name] : ["enable", SystemdUnit.name])
-      Terminal.say(
-        now
-          ? "The service runs, and starts at every log-in."
-          : "It starts at the next log-in. Start it now with: systemctl --user start \(SystemdUnit.name)")
+      try SystemdUnit.forThisExecutable().install(now: now)
     }
   }
 
@@ -39,13 +27,7 @@ struct ServiceCommand: AsyncParsableCommand {
       discussion: "Example: osaurus-host service uninstall")
 
     func run() async throws {
-      guard FileManager.default.fileExists(atPath: SystemdUnit.file.path) else {
-        throw CommandFailure.notFound("No unit is installed at \(SystemdUnit.file.path).")
-      }
-      if Systemctl.isAvailable { try Systemctl.run("disable", "--now", SystemdUnit.name) }
-      try FileManager.default.removeItem(at: SystemdUnit.file)
-      if Systemctl.isAvailable { try Systemctl.run("daemon-reload") }
-      Terminal.say("Removed \(SystemdUnit.file.path).")
+      try SystemdUnit.forThisExecutable().uninstall()
     }
   }
 
@@ -55,6 +37,36 @@ struct ServiceCommand: AsyncParsableCommand {
       discussion: "Example: osaurus-host service show")
 
     func run() { Terminal.say(SystemdUnit.forThisExecutable().text) }
+  }
+}
+
+extension SystemdUnit {
+  /// Writes the unit and enables it.
+  /// - Parameter now: whether to start it, too.
+  func install(now: Bool) throws {
+    try write()
+    Terminal.say("Wrote \(file.path).")
+    guard Systemctl.isAvailable else {
+      Terminal.say("No systemd user manager answers here. Where one does, enable it with:")
+      return Terminal.say("  systemctl --user enable --now \(ShellWord.quoted(name))")
+    }
+    try Systemctl.run("daemon-reload")
+    try Systemctl.run(now ? ["enable", "--now", name] : ["enable", name])
+    Terminal.say(
+      now
+        ? "The service runs, and starts at every log-in."
+        : "It starts at the next log-in. Start it now with: systemctl --user start \(ShellWord.quoted(name))")
+  }
+
+  /// Stops the unit and removes it.
+  func uninstall() throws {
+    guard FileManager.default.fileExists(atPath: file.path) else {
+      throw CommandFailure.notFound("No unit is installed at \(file.path).")
+    }
+    if Systemctl.isAvailable { try Systemctl.run("disable", "--now", name) }
+    try FileManager.default.removeItem(at: file)
+    if Systemctl.isAvailable { try Systemctl.run("daemon-reload") }
+    Terminal.say("Removed \(file.path).")
   }
 }
 

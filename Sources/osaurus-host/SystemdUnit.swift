@@ -3,10 +3,13 @@ import Keyring
 
 /// The unit file: what runs, and what it may not do.
 struct SystemdUnit {
-  static let name = "osaurus-host.service"
+  var name = "osaurus-host.service"
+  var description = "osaurus-host, the home of your AI agents"
+  /// What the program is told to do.
+  var arguments = ["serve"]
 
   /// Where user units live: `$XDG_CONFIG_HOME/systemd/user`.
-  static var file: URL {
+  var file: URL {
     let environment = ProcessInfo.processInfo.environment
     let configuration =
       environment["XDG_CONFIG_HOME"].flatMap { $0.hasPrefix("/") ? URL(filePath: $0) : nil }
@@ -60,6 +63,8 @@ struct SystemdUnit {
   // No option here may forbid user namespaces: agents' own sandboxes are made of them.
   var text: String {
     let command = Self.quoted(executable, isCommand: true)
+    let words = arguments.map { $0.isPlainWord ? $0 : Self.quoted($0, isCommand: true) }.joined(
+      separator: " ")
     let settings = environment.sorted { $0.key < $1.key }
       .map { "Environment=" + Self.quoted("\($0.key)=\($0.value)", isCommand: false) + "\n" }.joined()
     // The path goes to the end of the line; only specifiers mean something in it.
@@ -67,12 +72,12 @@ struct SystemdUnit {
       .map { "LoadCredentialEncrypted=\($0.key):\($0.value.replacing("%", with: "%%"))\n" }.joined()
     return """
       [Unit]
-      Description=osaurus-host, the home of your AI agents
+      Description=\(description)
       After=network.target
 
       [Service]
       Type=exec
-      \(settings)\(credentials)ExecStart=\(command) serve
+      \(settings)\(credentials)ExecStart=\(command) \(words)
       Restart=on-failure
       RestartSec=2
       TimeoutStopSec=15
@@ -93,7 +98,22 @@ struct SystemdUnit {
 
   func write() throws {
     try FileManager.default.createDirectory(
-      at: Self.file.deletingLastPathComponent(), withIntermediateDirectories: true)
-    try Data((text + "\n").utf8).write(to: Self.file, options: .atomic)
+      at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data((text + "\n").utf8).write(to: file, options: .atomic)
+  }
+}
+
+extension String {
+  /// Whether systemd reads it as one word as it is.
+  fileprivate var isPlainWord: Bool {
+    !isEmpty
+      && utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "/"):
+          true
+        default: false
+        }
+      }
   }
 }
