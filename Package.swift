@@ -64,6 +64,7 @@ let package = Package(
     .library(name: "Storage", targets: ["Storage"]),
     .library(name: "Stores", targets: ["Stores"]),
     .library(name: "Keyring", targets: ["Keyring"]),
+    .library(name: "Host", targets: ["Host"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),

@@ -25,6 +25,7 @@ let package = Package(
         .product(name: "SecretMemory", package: "osaurus-host"),
         .product(name: "Storage", package: "osaurus-host"),
         .product(name: "Stores", package: "osaurus-host"),
+        .product(name: "Host", package: "osaurus-host"),
         .product(name: "Keyring", package: "osaurus-host"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Crypto", package: "swift-crypto"),

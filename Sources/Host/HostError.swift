@@ -26,6 +26,18 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
   case identityChangeUnfinished(to: Address)
   /// The identity was changed while the service was starting.
   case identityChanged
+  /// The data key is being replaced.
+  case rotationRunning
+  /// The data key was to be replaced while other commands have open what is stored.
+  case othersAtWork
+  /// The data key was not replaced.
+  case rotationFailed(reason: String)
+  /// The owner ended the replacing of the data key.
+  case rotationCancelled
+  /// The data key is as good as replaced.
+  case rotationUnfinished(reason: String)
+  /// The file system has no place for a second copy.
+  case noSpace(needed: Int, free: Int)
   /// No slot holds the data key for the 24 words.
   case noPhraseSlot
   /// The words are those of another identity than the one of this host.
@@ -94,6 +106,23 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
       """
     case .identityChanged:
       "The identity of this host was changed while the service was starting; start it again."
+    case .rotationRunning:
+      "The data key of this host is being replaced; 'osaurus-host status' says how far it is. Try again then."
+    case .othersAtWork:
+      "Another osaurus-host command has open what is stored; try again when it has ended. Nothing was changed."
+    case .rotationFailed(let reason):
+      "The data key was not replaced, and everything is as it was: \(reason)"
+    case .rotationCancelled: "The data key was not replaced, and everything is as it was."
+    case .rotationUnfinished(let reason):
+      """
+      The new data key is good, and what is left could not be done now (\(reason)). The next start does it: restart \
+      the service, or run 'osaurus-host storage rotate-key' again.
+      """
+    case .noSpace(let needed, let free):
+      """
+      Replacing the data key takes \(needed >> 20) MiB beside what is stored, and \(free >> 20) MiB are free; make room \
+      and try again. Nothing was changed.
+      """
     case .noPhraseSlot:
       """
       The 24 words do not open what this host stored: it has no key slot for them. Bring its key store back, or use \

@@ -4,8 +4,8 @@ public import Foundation
   import Glibc
 #endif
 
-/// A lock that the kernel gives to one holder at a time, be it in this process or in another, and takes back when the
-/// process ends. The file stays; it says nothing.
+/// A lock that the kernel gives to one holder at a time, or to several that share it, be it in this process or in another,
+/// and takes back when the process ends. The file stays; it says nothing.
 public final class FileLock: Sendable {
   private let descriptor: Int32
 
@@ -22,9 +22,19 @@ public final class FileLock: Sendable {
 
   /// Takes the lock on a file if it is free; nil when somebody else holds it.
   /// - Throws: ``KeyringError/file(path:reason:)``.
-  public init?(tryFor file: URL) throws(KeyringError) {
+  public convenience init?(tryFor file: URL) throws(KeyringError) {
+    try self.init(file, LOCK_EX)
+  }
+
+  /// Takes a share of the lock on a file; nil when somebody holds it alone.
+  /// - Throws: ``KeyringError/file(path:reason:)``.
+  public convenience init?(trySharing file: URL) throws(KeyringError) {
+    try self.init(file, LOCK_SH)
+  }
+
+  private init?(_ file: URL, _ kind: Int32) throws(KeyringError) {
     descriptor = try Self.open(file)
-    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+    while flock(descriptor, kind | LOCK_NB) != 0 {
       switch errno {
       case EINTR: continue
       case EWOULDBLOCK: return nil

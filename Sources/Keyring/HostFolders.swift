@@ -37,6 +37,14 @@ public struct HostFolders: Hashable, Sendable {
   public var serviceLock: URL { data.appending(path: "service.lock") }
   /// Held by whoever makes or migrates a database.
   public var databaseLock: URL { data.appending(path: "databases.lock") }
+  /// Shared by whoever has databases open; whoever exchanges them has it alone.
+  public var dataUseLock: URL { data.appending(path: "use.lock") }
+  /// The same host with its data under another data key: a data folder of its own inside the first, in which everything that
+  /// is under the key has the name that it has there.
+  public var nextGeneration: HostFolders {
+    HostFolders(
+      data: data.appending(path: "next"), configuration: configuration, state: state, runtime: runtime)
+  }
   /// The managed model runtime and its model.
   public var modelRuntime: URL { data.appending(path: "runtime") }
 

@@ -8,6 +8,10 @@ public enum KeyItem: Hashable, Sendable {
   case nextMasterKey
   /// The 32 bytes from which every database's key derives.
   case dataKey
+  /// The 32 bytes of the data key that a host is changing to.
+  case nextDataKey
+  /// Where the exchange of the data key stands, while it is not done.
+  case keyRotation
   /// The name and the key of this device, 36 bytes, with which it signs request tokens.
   case deviceKey
   /// The key of a hosted model server.
@@ -23,6 +27,8 @@ public enum KeyItem: Hashable, Sendable {
     case .masterKey: "master-key"
     case .nextMasterKey: "next-master-key"
     case .dataKey: "data-key"
+    case .nextDataKey: "next-data-key"
+    case .keyRotation: "key-rotation"
     case .deviceKey: "device-key"
     case .modelKey(let provider): "model-key:\(provider)"
     case .peerKey(let peer): "peer-key:\(peer)"
@@ -37,7 +43,10 @@ public enum KeyItem: Hashable, Sendable {
     }
     switch name {
     case "master-key": self = .masterKey
+    case "next-master-key": self = .nextMasterKey
     case "data-key": self = .dataKey
+    case "next-data-key": self = .nextDataKey
+    case "key-rotation": self = .keyRotation
     case "device-key": self = .deviceKey
     case "connector-seed": self = .connectorSeed
     default:

@@ -30,6 +30,11 @@ public final class DataKey: Sendable {
   /// The key under which the list of key slots is sealed.
   var slotListKey: SecretBytes { bytes.withUnsafeBytes { Self.derive("osaurus-slots-v1:seal", from: $0) } }
 
+  /// The key under which the journal of the exchange for this key is authenticated.
+  var rotationKey: SecretBytes {
+    bytes.withUnsafeBytes { Self.derive("osaurus-rotation-v1:journal", from: $0) }
+  }
+
   /// Which of the data keys that a host has over time this is.
   public var generation: KeyGeneration {
     bytes.withUnsafeBytes { bytes in
@@ -66,8 +71,8 @@ public final class DataKey: Sendable {
   public func isEqual(to other: DataKey) -> Bool { bytes.isEqual(to: other.bytes) }
 
   /// Keeps the key in a key store.
-  public func store(in keyStore: any KeyStore) throws(KeyringError) {
-    try keyStore.store(bytes, as: .dataKey)
+  public func store(in keyStore: any KeyStore, as item: KeyItem = .dataKey) throws(KeyringError) {
+    try keyStore.store(bytes, as: item)
   }
 
   /// The data key of a host: read from the key store or, where nothing is stored yet, made and kept there.

@@ -8,8 +8,9 @@ public actor DatabaseCabinet {
   public static let defaultLimit = 32
 
   private let folders: HostFolders
-  private let key: DataKey
+  private var key: DataKey
   private let limit: Int
+  private let gate: AccessGate
   private var drawers: [DatabaseName: Drawer] = [:]
 
   private struct Drawer {
@@ -18,10 +19,14 @@ public actor DatabaseCabinet {
     var lastUsed: ContinuousClock.Instant
   }
 
-  public init(folders: HostFolders, key: DataKey, limit: Int = defaultLimit) {
+  /// - Parameter gate: what holds back those who use a database, while all of them are exchanged.
+  public init(
+    folders: HostFolders, key: DataKey, limit: Int = defaultLimit, gate: AccessGate = AccessGate()
+  ) {
     self.folders = folders
     self.key = key
     self.limit = limit
+    self.gate = gate
   }
 
   /// The databases that are open.
@@ -32,15 +37,23 @@ public actor DatabaseCabinet {
   public func withDatabase<R: Sendable>(
     _ name: DatabaseName, migrator: DatabaseMigrator, _ body: @Sendable (DatabasePool) async throws -> R
   ) async throws -> R {
-    let pool = try take(name, migrator)
-    do {
-      let result = try await body(pool)
-      giveBack(name)
-      return result
-    } catch {
-      giveBack(name)
-      throw error
+    try await gate.pass(.writing) {
+      let pool = try take(name, migrator)
+      do {
+        let result = try await body(pool)
+        giveBack(name)
+        return result
+      } catch {
+        giveBack(name)
+        throw error
+      }
     }
+  }
+
+  /// Closes all, and opens those that are needed from then on under another key, while the gate holds everybody back.
+  public func exchange(for key: DataKey) {
+    closeAll()
+    self.key = key
   }
 
   /// Closes those that nobody used for `age`.

@@ -99,14 +99,7 @@ public enum EncryptedDatabase {
     } catch let error as StorageError {
       throw error
     } catch let error as DatabaseError {
-      switch error.resultCode {
-      case .SQLITE_NOTADB: throw .wrongKey(database: name.rawValue)
-      case .SQLITE_BUSY, .SQLITE_LOCKED: throw .busy(database: name.rawValue)
-      case .SQLITE_CORRUPT: throw .damaged(database: name.rawValue, reason: reason(error))
-      default:
-        if let refusal = refusal(error, name, in: folders) { throw .disk(database: name.rawValue, refusal) }
-        throw .database(name: name.rawValue, reason: reason(error))
-      }
+      throw fault(error, of: name, in: folders)
     } catch {
       throw .database(name: name.rawValue, reason: reason(error))
     }
@@ -124,6 +117,20 @@ public enum EncryptedDatabase {
 
   /// What the index of a log takes at least.
   private static let indexSize: UInt64 = 32_768
+
+  /// What an error of SQLite says of a database.
+  static func fault(
+    _ error: DatabaseError, of name: DatabaseName, in folders: HostFolders
+  ) -> StorageError {
+    switch error.resultCode {
+    case .SQLITE_NOTADB: .wrongKey(database: name.rawValue)
+    case .SQLITE_BUSY, .SQLITE_LOCKED: .busy(database: name.rawValue)
+    case .SQLITE_CORRUPT: .damaged(database: name.rawValue, reason: reason(error))
+    default:
+      refusal(error, name, in: folders).map { .disk(database: name.rawValue, $0) }
+        ?? .database(name: name.rawValue, reason: reason(error))
+    }
+  }
 
   /// Reads a file that is there through a connection that cannot write: closing one that can would write what is left
   /// in the log into the file, even under a wrong key.
@@ -157,14 +164,13 @@ public enum EncryptedDatabase {
     }
   }
 
-  private static func readingQueue(_ file: URL, _ name: DatabaseName, _ key: DataKey) throws -> DatabaseQueue
-  {
+  static func readingQueue(_ file: URL, _ name: DatabaseName, _ key: DataKey) throws -> DatabaseQueue {
     var reading = configuration(name, key)
     reading.readonly = true
     return try DatabaseQueue(path: file.path, configuration: reading)
   }
 
-  private static func configuration(
+  static func configuration(
     _ name: DatabaseName, _ key: DataKey, isNew: Bool = false
   ) -> Configuration {
     var configuration = Configuration()

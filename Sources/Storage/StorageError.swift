@@ -31,12 +31,16 @@ public enum StorageError: Error, Hashable, Sendable {
   case migration(database: String, reason: String)
   /// As many databases of agents and plugins are in use as may be.
   case tooManyOpen(limit: Int)
+  /// Somebody is at work in the databases who does not come to an end.
+  case inUse
   /// A sealed file cannot be had.
   case sealedFile(name: String, SealedFileFault)
   /// `keyslots.json` is not what this program wrote.
   case malformedSlots
   /// A newer version of osaurus-host wrote `keyslots.json`.
   case newerSlots
+  /// An earlier version of osaurus-host wrote `keyslots.json`, in a form that is not read any more.
+  case olderSlots
   /// `keyslots.json` belongs to another host.
   case slotsOfAnotherHost
   /// `keyslots.json` does not fit the data key: somebody who does not have it changed the file.
@@ -45,6 +49,8 @@ public enum StorageError: Error, Hashable, Sendable {
   case noSuchSlot(String)
   /// The only key slot cannot be removed.
   case lastSlot
+  /// A slot of this kind could not be made anew around another data key.
+  case slotCannotFollow(String, reason: String)
   /// There is a slot for the 24 words already.
   case phraseSlotExists
   /// There are as many slots as there may be.
@@ -78,11 +84,15 @@ extension StorageError: CustomStringConvertible {
       "\(database) could not be brought up to date (\(reason)). It is as it was; go back to the version of osaurus-host that wrote it."
     case .tooManyOpen(let limit):
       "\(limit) databases of agents and plugins are in use at once, which is the most; try again in a moment."
+    case .inUse:
+      "Something is at work in the databases that does not come to an end; try again in a moment. Nothing was changed."
     case .sealedFile(let name, let fault): "\(name): \(fault.description)"
     case .malformedSlots:
       "keyslots.json in the data folder is not what osaurus-host wrote. It was left as it is; restore it from a backup, or move it away and run 'osaurus-host storage slots add phrase'."
     case .newerSlots:
       "keyslots.json in the data folder was written by a newer version of osaurus-host. Update this one; nothing was changed."
+    case .olderSlots:
+      "keyslots.json in the data folder was written by an earlier version of osaurus-host, whose form is not read any more. It was left as it is; move it away and run 'osaurus-host storage slots add phrase'."
     case .slotsOfAnotherHost:
       "keyslots.json in the data folder belongs to another host. Bring back the one that belongs here; nothing was changed."
     case .alteredSlots:
@@ -90,6 +100,8 @@ extension StorageError: CustomStringConvertible {
     case .noSuchSlot(let name): "There is no key slot '\(name)'; see 'osaurus-host storage slots list'."
     case .lastSlot:
       "This is the only key slot, and without it a lost key store would lose everything; add another one first."
+    case .slotCannotFollow(let kind, let reason):
+      "The key slot '\(kind)' cannot be made anew around another data key (\(reason)). Remove it first with 'osaurus-host storage slots remove \(kind)', and add it again afterwards; nothing was changed."
     case .phraseSlotExists:
       "The 24 words have a key slot already; try it with 'osaurus-host storage slots test phrase'."
     case .tooManySlots(let limit):

@@ -1,5 +1,5 @@
 public import Foundation
-public import GRDB
+import GRDB
 public import Identity
 
 /// What is kept of an access key: never the key itself, nor its signature.
@@ -60,7 +60,7 @@ public struct AccessKeyStore: Sendable {
   private let pool: StoreDatabase
 
   /// - Parameter pool: a database with ``HostSchema``.
-  public init(_ pool: DatabasePool) { self.pool = StoreDatabase(pool) }
+  public init(_ pool: StoreDatabase) { self.pool = pool }
 
   /// Every key that was made here, the newest first.
   public func list() async throws -> [AccessKeyRecord] {

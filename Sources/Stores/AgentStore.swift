@@ -1,5 +1,5 @@
 public import Foundation
-public import GRDB
+import GRDB
 public import Identity
 
 /// An agent: who it is, what it is told, and the address that it answers from.
@@ -42,7 +42,7 @@ public struct AgentStore: Sendable {
   private let pool: StoreDatabase
 
   /// - Parameter pool: a database with ``HostSchema``.
-  public init(_ pool: DatabasePool) { self.pool = StoreDatabase(pool) }
+  public init(_ pool: StoreDatabase) { self.pool = pool }
 
   /// Every agent, in the order in which they were made.
   public func list() async throws -> [AgentRecord] {

@@ -113,7 +113,22 @@ extension ChatStore {
 
   /// What is in an attachment, once all of it is proven to be what was written.
   /// - Throws: `StorageError.sealedFile` where it is not, or ``StoresError/malformedAttachment``.
-  public func content(of attachment: AttachmentRecord) throws -> Data {
+  public func content(of attachment: AttachmentRecord) async throws -> Data {
+    do {
+      return try storedContent(of: attachment)
+    } catch let error as StorageError {
+      // With another data key it has got another name since the record was read.
+      let now = try await pool.read { database in
+        try AttachmentRecord.fetchOne(
+          database, sql: "SELECT * FROM attachments WHERE turn_id = ? AND position = ?",
+          arguments: [attachment.turnID.uuidString, attachment.position])
+      }
+      guard let now, now.blob != attachment.blob else { throw error }
+      return try storedContent(of: now)
+    }
+  }
+
+  private func storedContent(of attachment: AttachmentRecord) throws -> Data {
     if let content = attachment.content { return content }
     guard let blob = attachment.blob.flatMap(BlobName.init(rawValue:)) else {
       throw StoresError.malformedAttachment

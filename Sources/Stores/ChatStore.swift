@@ -34,21 +34,23 @@ public struct ChatStore: Sendable {
     source: SessionSource, now: Date = Date(),
     saying turns: @escaping @Sendable (Bool) -> [NewTurn] = { _ in [] }
   ) async throws -> SessionRecord {
-    // Sealed before anybody has to wait for it; whether the conversation is new is looked at again then.
-    let expectsNew = try await session(id) == nil
-    let expected = try stage(turns(expectsNew))
-    return try await pool.write { database in
-      let known = try Self.find(id, database)
-      let session =
-        known
-        ?? SessionRecord(
-          id: id, agentID: agentID, title: title.asStored, model: model, source: source, openedBy: opener,
-          createdAt: now.asStored, updatedAt: now.asStored)
-      guard session.agentID == agentID, session.openedBy == opener else { throw StoresError.noSuchSession }
-      if known == nil { try session.insert(database) }
-      let said = (known == nil) == expectsNew ? expected : try stage(turns(known == nil))
-      if !said.isEmpty { _ = try append(said, to: session, now: now, database) }
-      return try Self.find(id, database) ?? session
+    try await pool.staying(.writing) { pool in
+      // Sealed before anybody has to wait for it; whether the conversation is new is looked at again then.
+      let expectsNew = try await pool.provenRead { try Self.find(id, $0) } == nil
+      let expected = try stage(turns(expectsNew))
+      return try await pool.provenWrite { database in
+        let known = try Self.find(id, database)
+        let session =
+          known
+          ?? SessionRecord(
+            id: id, agentID: agentID, title: title.asStored, model: model, source: source, openedBy: opener,
+            createdAt: now.asStored, updatedAt: now.asStored)
+        guard session.agentID == agentID, session.openedBy == opener else { throw StoresError.noSuchSession }
+        if known == nil { try session.insert(database) }
+        let said = (known == nil) == expectsNew ? expected : try stage(turns(known == nil))
+        if !said.isEmpty { _ = try append(said, to: session, now: now, database) }
+        return try Self.find(id, database) ?? session
+      }
     }
   }
 
@@ -64,10 +66,12 @@ public struct ChatStore: Sendable {
   public func append(
     _ turns: [NewTurn], to sessionID: UUID, now: Date = Date()
   ) async throws -> [TurnRecord] {
-    let staged = try stage(turns)
-    return try await pool.write { database in
-      guard let session = try Self.find(sessionID, database) else { throw StoresError.noSuchSession }
-      return try append(staged, to: session, now: now, database)
+    try await pool.staying(.writing) { pool in
+      let staged = try stage(turns)
+      return try await pool.provenWrite { database in
+        guard let session = try Self.find(sessionID, database) else { throw StoresError.noSuchSession }
+        return try append(staged, to: session, now: now, database)
+      }
     }
   }
 

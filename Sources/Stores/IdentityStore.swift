@@ -1,5 +1,5 @@
 public import Foundation
-public import GRDB
+import GRDB
 public import Identity
 
 /// Whose agents and keys a host has, and what is not known of them. Everything here happens whole or not at all.
@@ -25,19 +25,19 @@ public struct IdentityStore: Sendable {
     public let keys: Int
   }
 
-  private let pool: DatabasePool
+  private let pool: StoreDatabase
 
   /// - Parameter pool: a database with ``HostSchema``.
-  public init(_ pool: DatabasePool) { self.pool = pool }
+  public init(_ pool: StoreDatabase) { self.pool = pool }
 
   /// What health depends on.
   public func facts() async throws -> IdentityFacts {
-    try await StoreDatabase(pool).read { try IdentityFacts($0) }
+    try await pool.read { try IdentityFacts($0) }
   }
 
   /// Whose agents these are; nil where nobody has said so yet.
   public func master() async throws -> Address? {
-    try await StoreDatabase(pool).read { try Self.master($0) }
+    try await pool.read { try Self.master($0) }
   }
 
   /// Says what is known of an identity that has no agent and no key here yet.

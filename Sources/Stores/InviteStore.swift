@@ -1,5 +1,5 @@
 public import Foundation
-public import GRDB
+import GRDB
 public import Identity
 
 /// An invite that was made here. From it, and with the agent's key, its link can be made again.
@@ -62,7 +62,7 @@ public struct InviteStore: Sendable {
   private let pool: StoreDatabase
 
   /// - Parameter pool: a database with ``HostSchema``.
-  public init(_ pool: DatabasePool) { self.pool = StoreDatabase(pool) }
+  public init(_ pool: StoreDatabase) { self.pool = pool }
 
   /// Every invite, the newest first.
   public func list() async throws -> [InviteRecord] {

@@ -1,5 +1,5 @@
 public import Foundation
-public import GRDB
+import GRDB
 public import Identity
 
 /// A connector that was let in by pairing.
@@ -22,10 +22,10 @@ extension PeerRecord: StoredRecord {
 
 /// Who was let in by pairing. What makes a peer and what makes its key is one transaction.
 public struct PeerStore: Sendable {
-  private let pool: DatabasePool
+  private let pool: StoreDatabase
 
   /// - Parameter pool: a database with ``HostSchema``.
-  public init(_ pool: DatabasePool) { self.pool = pool }
+  public init(_ pool: StoreDatabase) { self.pool = pool }
 
   /// Every peer with its key, the newest first.
   public func list() async throws -> [(peer: PeerRecord, key: AccessKeyRecord)] {

@@ -1,5 +1,5 @@
 public import Foundation
-public import GRDB
+import GRDB
 public import Identity
 
 /// The counters of request tokens: the one that this host's own tokens take from, and the last one of every device
@@ -12,7 +12,7 @@ public struct RequestTokenStore: Sendable {
   private let pool: StoreDatabase
 
   /// - Parameter pool: a database with ``HostSchema``.
-  public init(_ pool: DatabasePool) { self.pool = StoreDatabase(pool) }
+  public init(_ pool: StoreDatabase) { self.pool = pool }
 
   /// Makes a token under the next counter, which request tokens and access keys share.
   public func mint(

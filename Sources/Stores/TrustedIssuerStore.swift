@@ -1,5 +1,5 @@
 public import Foundation
-public import GRDB
+import GRDB
 public import Identity
 
 /// What the keys of a foreign issuer may open.
@@ -28,7 +28,7 @@ public struct TrustedIssuerStore: Sendable {
   private let pool: StoreDatabase
 
   /// - Parameter pool: a database with ``HostSchema``.
-  public init(_ pool: DatabasePool) { self.pool = StoreDatabase(pool) }
+  public init(_ pool: StoreDatabase) { self.pool = pool }
 
   /// Everybody who is trusted, and for what; in the order in which they came.
   public func list() async throws -> [TrustedIssuer] { try await pool.read { try Self.list($0) } }

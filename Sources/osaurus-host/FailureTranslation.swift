@@ -53,7 +53,12 @@ enum FailureTranslation {
     case .addressInUse, .addressUnusable: "address"
     case .notBroken: "not_broken"
     case .nothingToMove: "database_not_found"
-    case .dataInUse: "data_in_use"
+    case .dataInUse, .othersAtWork: "data_in_use"
+    case .rotationRunning: "rotation_running"
+    case .rotationCancelled: "rotation_cancelled"
+    case .rotationFailed: "rotation_failed"
+    case .rotationUnfinished: "rotation_unfinished"
+    case .noSpace: "no_space"
     default: "host"
     }
   }

@@ -63,6 +63,11 @@ struct Owner: Sendable {
     Owner(way: .thisProcess(InProcessClient(services: services)))
   }
 
+  /// Like ``withService(_:)``, but nil where none runs.
+  static func ifServed<R: Sendable>(_ body: (Owner) async throws -> R) async throws -> R? {
+    try await runningService()?.closing(body)
+  }
+
   /// The running service, if one answers on the control socket.
   private static func runningService() async throws -> Owner? {
     let socket = try OpenHost.folders().controlSocket.path

@@ -35,6 +35,9 @@ struct StatusCommand: AsyncParsableCommand {
         Terminal.say("  way back     keyslots.json cannot be read; see 'osaurus-host doctor'")
       }
       Terminal.say("  socket       \(status.socket)")
+      if let rotation = status.rotation {
+        Terminal.say("  data key     rotating, \(rotation.percent ?? 0)%")
+      }
       for database in status.degraded ?? [] {
         Terminal.say("  WITHOUT      \(database.name) (\(database.fault)): \(database.reason)")
       }
@@ -78,6 +81,12 @@ private struct StatusRow: Decodable {
   let keystore: String
   /// What opens the stored data besides the key store.
   let keySlots: [String]?
+  struct Rotation: Decodable {
+    let percent: Int?
+  }
+
+  /// The exchange of the data key, while it runs.
+  let rotation: Rotation?
   /// Databases that do not open.
   let degraded: [Degraded]?
 }

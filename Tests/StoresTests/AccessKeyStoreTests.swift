@@ -87,9 +87,9 @@ struct AccessKeyStoreTests {
     let (record, _) = try await mint()
     let other = try stores.reopened()
     _ = try await stores.keys.revoke(record.id)
-    let rules = try await AccessKeyStore(other).validatorRules(master: stores.master.address)
+    let rules = try await AccessKeyStore(StoreDatabase(other)).validatorRules(master: stores.master.address)
     #expect(rules.revokedKeys == [RevokedKey(issuer: record.issuer, nonce: record.nonce)])
-    #expect(try await AccessKeyStore(other).generation() == stores.keys.generation())
+    #expect(try await AccessKeyStore(StoreDatabase(other)).generation() == stores.keys.generation())
   }
 
   @Test("revoking what is not there is said so")
@@ -201,7 +201,7 @@ struct AccessKeyStoreTests {
   func elsewhere() async throws {
     let ada = AccessKeyMint.foreign(by: try stores.master.agentKey(AgentIndex(rawValue: 0)), counter: 700)
     let whole = AccessKeyMint.foreign(by: stores.master.signingKey, counter: 700)
-    let identity = IdentityStore(stores.host)
+    let identity = IdentityStore(StoreDatabase(stores.host))
     for _ in 0..<2 { try await identity.settle(for: stores.master.address) }
     let agent = try await stores.agents.create(
       name: "Ada", index: AgentIndex(rawValue: 0), derive: stores.derive)
@@ -257,7 +257,7 @@ struct AccessKeyStoreTests {
     try await stores.keys.record([use(1000)])
     try await stores.keys.record([])
     let reopened = try stores.reopened()
-    let list = try await AccessKeyStore(reopened).list()
+    let list = try await AccessKeyStore(StoreDatabase(reopened)).list()
     #expect(list.first { $0.id == record.id }?.lastUsedAt == Date(timeIntervalSince1970: 2000))
     #expect(list.first { $0.id == other.id }?.lastUsedAt == nil)
     #expect(try await stores.keys.generation() == before)
@@ -304,7 +304,7 @@ struct AccessKeyStoreTests {
     try await expectChange("trust")
     try await stores.trusted.distrust(foreign)
     try await expectChange("distrust")
-    _ = try await IdentityStore(stores.host).shutOldKeys()
+    _ = try await IdentityStore(StoreDatabase(stores.host)).shutOldKeys()
     try await expectChange("shut old keys")
     _ = try await stores.agents.rotate(agent.id, derive: stores.derive)
     try await expectChange("rotate")

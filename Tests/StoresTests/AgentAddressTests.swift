@@ -102,7 +102,7 @@ struct AgentAddressTests {
     try await stores.agents.delete(bob.id)
     try await stores.agents.delete(ada.id)
 
-    let next = AgentStore(try stores.reopened())
+    let next = AgentStore(StoreDatabase(try stores.reopened()))
     let cleo = try await next.create(name: "Ada", derive: stores.derive)
     let rotated = try await next.rotate(cleo.id, derive: stores.derive)
     #expect([cleo, rotated].map(\.keyIndex?.rawValue) == [4, 5])

@@ -36,6 +36,12 @@ struct ChatAttachmentTests {
 
   private func blobCount() throws -> Int { try stores.blobs.names().count }
 
+  private func contents(_ attachments: [AttachmentRecord]) async throws -> [Data] {
+    var contents: [Data] = []
+    for attachment in attachments { contents.append(try await chats.content(of: attachment)) }
+    return contents
+  }
+
   @Test("from 16 KiB on they are files of their own, below it they stay in the row, and both come back whole")
   func threshold() async throws {
     let sizes = [0, 1, 16_383, 16_384, 16_385, 200_000]
@@ -48,7 +54,7 @@ struct ChatAttachmentTests {
     #expect(kept.map(\.byteCount) == sizes)
     #expect(kept.map { $0.blob == nil } == [true, true, true, false, false, false])
     #expect(kept.map { $0.content == nil } == [false, false, false, true, true, true])
-    #expect(try kept.map { try chats.content(of: $0) } == attachments.map(\.content))
+    #expect(try await contents(kept) == attachments.map(\.content))
     #expect(kept.allSatisfy { $0.kind == "image_url" && $0.mediaType == "image/png" })
     #expect(try blobCount() == 3)
     let rows = try await stores.chat.read {
@@ -67,7 +73,7 @@ struct ChatAttachmentTests {
     try await chats.delete(first)
     #expect(try blobCount() == 2)
     let kept = try #require(try await chats.attachments(of: second).first)
-    #expect(try chats.content(of: kept) == image.content)
+    #expect(try await chats.content(of: kept) == image.content)
     try await chats.delete(second)
     #expect(try blobCount() == 1)
     #expect(try await chats.collectBlobs() == 0)
@@ -94,7 +100,7 @@ struct ChatAttachmentTests {
     #expect(try blobCount() == 2)
     #expect(try await chats.collectBlobs() == 1)
     let kept = try await chats.attachments(of: session)
-    #expect(try kept.map { try chats.content(of: $0) } == [content(20_000)])
+    #expect(try await contents(kept) == [content(20_000)])
   }
 
   @Test("a write that fails leaves neither a turn nor a file")
@@ -135,7 +141,7 @@ struct ChatAttachmentTests {
               id, agentID: nil, openedBy: .owner, title: "", model: nil, source: .chat, saying: { _ in turns }
             )
             let kept = try #require(try await chats.attachments(of: id).first)
-            _ = try chats.content(of: kept)
+            _ = try await chats.content(of: kept)
             if round % 3 != 2 { try await chats.delete(id) }
           }
         }
@@ -148,7 +154,7 @@ struct ChatAttachmentTests {
     let sessions = try await chats.sessions()
     #expect(sessions.count == 24)
     for session in sessions {
-      for kept in try await chats.attachments(of: session.id) { _ = try chats.content(of: kept) }
+      for kept in try await chats.attachments(of: session.id) { _ = try await chats.content(of: kept) }
     }
   }
 
@@ -163,14 +169,16 @@ struct ChatAttachmentTests {
     let handle = try FileHandle(forWritingTo: file)
     try handle.write(contentsOf: bytes)
     try handle.close()
-    #expect(throws: StorageError.sealedFile(name: name.path, .alteredChunk(0))) {
-      _ = try chats.content(of: kept)
+    await #expect(throws: StorageError.sealedFile(name: name.path, .alteredChunk(0))) {
+      _ = try await chats.content(of: kept)
     }
     // The same content once more mends it.
     try await say(attachment(content(20_000)))
-    #expect(try chats.content(of: kept) == content(20_000))
+    #expect(try await chats.content(of: kept) == content(20_000))
     try FileManager.default.removeItem(at: file)
-    #expect(throws: StorageError.sealedFile(name: name.path, .missing)) { _ = try chats.content(of: kept) }
+    await #expect(throws: StorageError.sealedFile(name: name.path, .missing)) {
+      _ = try await chats.content(of: kept)
+    }
   }
 
   @Test("a history that cannot be had refuses everything, with its reason")

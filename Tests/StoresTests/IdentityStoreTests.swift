@@ -11,7 +11,7 @@ import Testing
 struct IdentityStoreTests {
   private let stores: TemporaryStores
   private let other: MasterKey
-  private var identity: IdentityStore { IdentityStore(stores.host) }
+  private var identity: IdentityStore { IdentityStore(StoreDatabase(stores.host)) }
 
   init() throws {
     stores = try TemporaryStores()
@@ -124,10 +124,12 @@ struct IdentityStoreTests {
       try $0.execute(sql: "UPDATE counters SET value = 4 WHERE name = 'agent_index'")
     }
     try HostSchema.migrator.migrate(pool)
-    try await IdentityStore(pool).settle(for: stores.master.address)
-    let agent = try await AgentStore(pool).create(name: "Ada", derive: stores.derive)
+    try await IdentityStore(StoreDatabase(pool)).settle(for: stores.master.address)
+    let agent = try await AgentStore(StoreDatabase(pool)).create(name: "Ada", derive: stores.derive)
     #expect(agent.keyIndex?.rawValue == 5)
-    #expect(try await AccessKeyStore(pool).validatorRules(master: stores.master.address).counterFloor == 0)
+    #expect(
+      try await AccessKeyStore(StoreDatabase(pool)).validatorRules(master: stores.master.address).counterFloor
+        == 0)
     try pool.close()
   }
 

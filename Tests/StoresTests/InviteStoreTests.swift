@@ -18,7 +18,7 @@ struct InviteStoreTests {
     agent = try stores.master.agentKey(AgentIndex(rawValue: 0))
   }
 
-  private var store: InviteStore { InviteStore(stores.host) }
+  private var store: InviteStore { InviteStore(StoreDatabase(stores.host)) }
 
   private func made(for seconds: Int64 = 3600, by signer: SigningKey? = nil) throws -> Invite {
     let details = try InviteDetails(name: "Ada", url: "http://192.0.2.1:1337")
@@ -240,8 +240,10 @@ struct InviteStoreTests {
     var configuration = stores.host.configuration
     configuration.label = "other"
     let other = try DatabasePool(path: stores.host.path, configuration: configuration)
-    await #expect(throws: StoresError.usedInvite) { try await redeem(used, in: InviteStore(other)) }
-    try await redeem(open, in: InviteStore(other))
+    await #expect(throws: StoresError.usedInvite) {
+      try await redeem(used, in: InviteStore(StoreDatabase(other)))
+    }
+    try await redeem(open, in: InviteStore(StoreDatabase(other)))
     try other.close()
     await #expect(throws: StoresError.usedInvite) { try await redeem(open) }
     #expect(try await keyCount() == 2)

@@ -11,7 +11,7 @@ struct PeerStoreTests {
   @Test("a peer and its key are made together, and listed together")
   func made() async throws {
     let stores = try TemporaryStores()
-    let peers = PeerStore(stores.host)
+    let peers = PeerStore(StoreDatabase(stores.host))
     let agent = try stores.master.agentKey(AgentIndex(rawValue: 0))
     let connector = try MasterKey.generate().address
     let now = Date(timeIntervalSince1970: 1_800_000_000)
@@ -32,19 +32,19 @@ struct PeerStoreTests {
   @Test("where no answer can be made there is no peer and no key")
   func unanswered() async throws {
     let stores = try TemporaryStores()
-    let peers = PeerStore(stores.host)
+    let peers = PeerStore(StoreDatabase(stores.host))
     let agent = try stores.master.agentKey(AgentIndex(rawValue: 0))
     await #expect(throws: Broken.self) {
       _ = try await peers.pair(agent.address, with: agent, from: "x", expiry: .never) { _ in throw Broken() }
     }
     #expect(try await peers.list().isEmpty)
-    #expect(try await AccessKeyStore(stores.host).list().isEmpty)
+    #expect(try await AccessKeyStore(StoreDatabase(stores.host)).list().isEmpty)
   }
 
   @Test("a peer that never heard of it is none, and its key is revoked")
   func withdrawn() async throws {
     let stores = try TemporaryStores()
-    let (peers, keys) = (PeerStore(stores.host), AccessKeyStore(stores.host))
+    let (peers, keys) = (PeerStore(StoreDatabase(stores.host)), AccessKeyStore(StoreDatabase(stores.host)))
     let agent = try stores.master.agentKey(AgentIndex(rawValue: 0))
     let (peer, _) = try await peers.pair(agent.address, with: agent, from: "x", expiry: .never) { _ in [] }
     try await peers.withdraw(peer)

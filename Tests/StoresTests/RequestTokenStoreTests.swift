@@ -15,7 +15,7 @@ struct RequestTokenStoreTests {
 
   init() throws {
     stores = try TemporaryStores()
-    tokens = RequestTokenStore(stores.host)
+    tokens = RequestTokenStore(StoreDatabase(stores.host))
     device = try DeviceKey.generate()
     verifier = RequestTokenVerifier(
       issuers: [stores.master.address], target: try RequestTarget(audience: "a", action: "GET /"),
@@ -46,7 +46,8 @@ struct RequestTokenStoreTests {
       return
     }
     // Also by another reader of the same database.
-    let again = try await RequestTokenStore(stores.host).admit(first, by: verifier, now: Self.now)
+    let again = try await RequestTokenStore(StoreDatabase(stores.host)).admit(
+      first, by: verifier, now: Self.now)
     #expect(again == .refused(.replayed))
   }
 

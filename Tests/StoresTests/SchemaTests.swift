@@ -67,8 +67,8 @@ struct SchemaTests {
         ])
     }
     try HostSchema.migrator.migrate(pool)
-    let keys = AccessKeyStore(pool)
-    try await IdentityStore(pool).settle(for: master.address)
+    let keys = AccessKeyStore(StoreDatabase(pool))
+    try await IdentityStore(StoreDatabase(pool)).settle(for: master.address)
     let rules = try await keys.validatorRules(master: master.address)
     let validator = AccessKeyValidator(rules: rules)
     for key in made {
@@ -79,7 +79,7 @@ struct SchemaTests {
     }
     #expect(rules.masterWhitelist == [friend])
     #expect(try await keys.find(reference: "abcd1234").label == "old")
-    #expect(try await TrustedIssuerStore(pool).list().first?.addedAt == nil)
+    #expect(try await TrustedIssuerStore(StoreDatabase(pool)).list().first?.addedAt == nil)
     try pool.close()
     withExtendedLifetime(stores) {}
   }

@@ -61,9 +61,9 @@ final class TemporaryStores: Sendable {
     if !isKept { try? FileManager.default.removeItem(at: folders.data.deletingLastPathComponent()) }
   }
 
-  var agents: AgentStore { AgentStore(host) }
-  var keys: AccessKeyStore { AccessKeyStore(host) }
-  var trusted: TrustedIssuerStore { TrustedIssuerStore(host) }
+  var agents: AgentStore { AgentStore(StoreDatabase(host)) }
+  var keys: AccessKeyStore { AccessKeyStore(StoreDatabase(host)) }
+  var trusted: TrustedIssuerStore { TrustedIssuerStore(StoreDatabase(host)) }
   var chats: ChatStore { ChatStore(StoreDatabase(chat), blobs: blobs) }
   var memories: MemoryStore { MemoryStore(StoreDatabase(memory)) }
   var tools: ToolStore { ToolStore(StoreDatabase(toolIndex)) }

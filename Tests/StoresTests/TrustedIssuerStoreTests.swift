@@ -72,7 +72,7 @@ struct TrustedIssuerStoreTests {
     #expect(try await stores.trusted.list().map(\.label) == ["attic"])
     try await trust(.everyAgent)
     try await trust(.wholeHost)
-    let scopes = try await TrustedIssuerStore(try stores.reopened()).list().map(\.scope)
+    let scopes = try await TrustedIssuerStore(StoreDatabase(try stores.reopened())).list().map(\.scope)
     #expect(Set(scopes) == [.agent(ada), .everyAgent, .wholeHost])
     #expect(try await stores.trusted.distrust(friend.address).count == 3)
   }

@@ -52,7 +52,7 @@ struct WholeOrNothingTests {
     case .revoke: _ = try await stores.keys.revoke(key.id)
     case .revokeAll: _ = try await stores.keys.revokeAll(issuer: key.issuer)
     case .revokeEverything: _ = try await stores.keys.revokeEverything(master: master)
-    case .begin: try await IdentityStore(stores.host).begin(for: master, past: .unknown(.shut))
+    case .begin: try await IdentityStore(StoreDatabase(stores.host)).begin(for: master, past: .unknown(.shut))
     case .use:
       try await stores.keys.record([AccessKeyUse(issuer: key.issuer, nonce: key.nonce, time: Date())])
     case .trust: try await stores.trusted.trust(friend, for: .wholeHost, master: master)

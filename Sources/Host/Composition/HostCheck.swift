@@ -18,6 +18,8 @@ public struct HostCheck: Sendable {
   /// Looks at the host in `folders`.
   /// - Throws: what `HostServices.open` would throw for its keys and databases.
   public init(folders: HostFolders, settings: HostSettings) throws {
+    let use = try DataUse.shared(folders)
+    defer { use.end() }
     let (master, dataKey) = try HostKeyStore.keys(of: settings, folders: folders)
     address = master.address
     (databases, degraded) = try HostDatabases.check(in: folders, key: dataKey)

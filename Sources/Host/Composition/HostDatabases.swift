@@ -8,14 +8,21 @@ import Stores
 /// Without `host.sqlite` nobody could be told from anybody else, so it has to open. Any other that does not is
 /// left as it is, and told; the host runs without it.
 struct HostDatabases: Sendable {
-  let host: DatabasePool
-  let chatHistory: Result<DatabasePool, StorageError>
-  let memory: Result<DatabasePool, StorageError>
+  let host: StoreDatabase
+  let chatHistory: StoreDatabase
+  let memory: StoreDatabase
   /// The attachments of conversations.
   let blobs: BlobStore
   /// Those of agents and plugins.
   let cabinet: DatabaseCabinet
+  /// What holds back those who use any of these, while they are exchanged.
+  let gate: AccessGate
   let degraded: [DegradedDatabase]
+
+  /// All that are open as long as the host is.
+  var all: [(DatabaseName, StoreDatabase)] {
+    [(.host, host), (.chatHistory, chatHistory), (.memory, memory)]
+  }
 
   /// The databases that every host of this version has.
   static let kept: [DatabaseName] = [.host, .chatHistory, .memory]
@@ -35,9 +42,11 @@ struct HostDatabases: Sendable {
     for (name, result) in [(DatabaseName.chatHistory, chatHistory), (.memory, memory)] {
       if case .failure(let error) = result { degraded.append(DegradedDatabase(name, error)) }
     }
+    let gate = AccessGate()
     return HostDatabases(
-      host: host, chatHistory: chatHistory, memory: memory, blobs: BlobStore(folders: folders, key: key),
-      cabinet: DatabaseCabinet(folders: folders, key: key), degraded: degraded)
+      host: StoreDatabase(host, gate: gate), chatHistory: StoreDatabase(chatHistory, gate: gate),
+      memory: StoreDatabase(memory, gate: gate), blobs: BlobStore(folders: folders, key: key),
+      cabinet: DatabaseCabinet(folders: folders, key: key, gate: gate), gate: gate, degraded: degraded)
   }
 
   /// A database, or why it does not open, now that `host.sqlite` has proven the key.
@@ -116,14 +125,29 @@ struct HostDatabases: Sendable {
 
   /// - Throws: ``StorageError`` where one of them does not open.
   func requireAll() throws(StorageError) {
-    for database in [chatHistory, memory] { _ = try database.get() }
+    for database in [chatHistory, memory] { _ = try database.result.get() }
+  }
+
+  /// Opens the databases anew, under another key perhaps, in the place of those that were closed. Nobody may be at them.
+  /// - Throws: ``StorageError`` where one does not open.
+  func reopen(in folders: HostFolders, key: DataKey) throws(StorageError) {
+    for (name, database) in all {
+      guard let migrator = Self.migrator(of: name) else { continue }
+      database.exchange(
+        for: .success(try EncryptedDatabase.open(name, in: folders, key: key, migrator: migrator)))
+    }
+    blobs.exchange(for: key)
+  }
+
+  /// Lets every call fail for a reason.
+  func shut(_ reason: StorageError) {
+    for (_, database) in all { database.exchange(for: .failure(reason)) }
   }
 
   /// Writes what is left in the logs into the databases and closes them.
   func close() {
-    EncryptedDatabase.close(host)
-    for database in [chatHistory, memory] {
-      if let pool = try? database.get() { EncryptedDatabase.close(pool) }
+    for (_, database) in all {
+      if let pool = try? database.pool { EncryptedDatabase.close(pool) }
     }
   }
 }

@@ -30,6 +30,8 @@ public struct HostHealth: Sendable {
   /// Looks at the host in `folders`.
   /// - Throws: ``HostError/keysMissing(keyStore:)`` without the data key, and what keeps it from opening the database.
   public init(folders: HostFolders, settings: HostSettings) throws {
+    let use = try DataUse.shared(folders)
+    defer { use.end() }
     let store = HostKeyStore.open(settings.keyStore, hostID: settings.hostID, folders: folders)
     guard let dataKey = try store.load(.dataKey) else {
       throw HostError.keysMissing(keyStore: settings.keyStore.rawValue)

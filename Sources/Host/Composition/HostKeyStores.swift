@@ -11,7 +11,8 @@ public struct HostKeyStores: Sendable {
     fileprivate func owns(_ item: KeyItem) -> Bool {
       switch item {
       case .peerKey, .connectorSeed: self == .connector
-      case .masterKey, .nextMasterKey, .dataKey, .deviceKey, .modelKey: self == .host
+      case .masterKey, .nextMasterKey, .dataKey, .nextDataKey, .keyRotation, .deviceKey, .modelKey:
+        self == .host
       }
     }
   }
@@ -67,6 +68,7 @@ public struct HostKeyStores: Sendable {
   public func move(to target: KeyStoreKind) throws -> [String] {
     guard !(try tenants()).isEmpty else { throw HostError.notInitialised }
     try folders.create()
+    try KeyRotation(folders: folders).finish()
     guard let lock = try FileLock(tryFor: folders.serviceLock) else {
       throw HostError.dataInUse(folder: folders.data.path)
     }

@@ -61,6 +61,7 @@ enum HostRouter {
     routes.add(ControlMemoryRoutes(agents: services.agents, memory: services.memory))
     routes.add(ControlStatusRoutes(services: services))
     routes.add(ControlStorageRoutes(maintenance: services.maintenance))
+    routes.add(ControlRotationRoutes(rotation: services.rotation))
     routes.add(ControlIdentityRoutes(services: services))
     routes.add(
       ControlAgentRoutes(

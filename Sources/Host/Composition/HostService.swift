@@ -59,6 +59,7 @@ public struct HostService: Service {
     }
     defer { withExtendedLifetime(lock) {} }
     owns.fulfil(.success(()))
+    services.rotation.isServing.withLock { $0 = true }
     do {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {
@@ -70,9 +71,10 @@ public struct HostService: Service {
         }
         group.addTask { await services.maintenance.run() }
         group.addTask {
-          // Whoever waits for the owner's word does not keep the service from stopping.
+          // Whoever waits for the owner's word does not keep the service from stopping, nor who waits for a new data key.
           try? await gracefulShutdown()
           services.pairing.close()
+          await services.rotation.cancel()
         }
         // So that the first to ask what there is need not wait for the slowest server.
         group.addTask { _ = await services.models.known() }

@@ -15,6 +15,7 @@ extension HostServices {
   /// Brings agents and keys back to this identity, and the slot of its words.
   /// - Parameter isTrial: whether all of it is only to be told.
   func repairIdentity(isTrial: Bool) async throws -> IdentityStore.Repaired {
+    guard !rotation.isRunning else { throw HostError.rotationRunning }
     let repaired = try await identity.repair(under: master, isTrial: isTrial)
     guard !isTrial else { return repaired }
     let key = try HostKeyStore.keys(of: settings, folders: folders).1

@@ -40,7 +40,10 @@ public final class HostServices: Sendable {
   let listening = ListeningAddress()
   let announcements: HostAnnouncements
   let logger: Logger
-  private let databases: HostDatabases
+  let databases: HostDatabases
+  /// The exchange of the data key.
+  let rotation: ServiceRotation
+  private let use: DataUse
   private let runtime: ManagedRuntime
   private let client: HTTPClient
 
@@ -50,18 +53,19 @@ public final class HostServices: Sendable {
   /// Opens the host in `folders`.
   ///
   /// - Throws: ``HostError`` where there is no host or its settings are not readable, `KeyringError` where the keys
-  ///   cannot be had, `StorageError` where they do not open the databases. Nothing is changed then. A change of identity
-  ///   that was interrupted is done first.
+  ///   cannot be had, `StorageError` where they do not open the databases. Nothing is changed then. An exchange of the
+  ///   data key and a change of identity that were interrupted are done first.
   public static func open(
     folders: HostFolders, settings: HostSettings, logger: Logger = Logger(label: "osaurus-host")
   ) async throws -> HostServices {
+    let use = try await DataUse.begin(folders)
     try await IdentityChange(folders: folders).finish()
     let (master, dataKey) = try HostKeyStore.keys(of: settings, folders: folders)
     let databases = try HostDatabases.open(in: folders, key: dataKey)
     let client = HTTPClient.forModels()
     do {
       let services = try HostServices(
-        folders: folders, settings: settings, master: master, databases: databases, client: client,
+        folders: folders, settings: settings, master: master, databases: databases, use: use, client: client,
         logger: logger)
       for database in databases.degraded {
         logger.error("running without \(database.name) (\(database.fault.rawValue)): \(database.reason)")
@@ -78,15 +82,17 @@ public final class HostServices: Sendable {
   }
 
   private init(
-    folders: HostFolders, settings: HostSettings, master: MasterKey, databases: HostDatabases,
+    folders: HostFolders, settings: HostSettings, master: MasterKey, databases: HostDatabases, use: DataUse,
     client: HTTPClient, logger: Logger
   ) throws {
     self.folders = folders
     self.settings = settings
     self.master = master
     self.databases = databases
+    self.use = use
     self.client = client
     self.logger = logger
+    rotation = ServiceRotation(folders: folders, databases: databases, use: use, logger: logger)
     startedAt = Date()
     admission = Admission(limit: settings.maxAnswers)
     agents = AgentStore(databases.host)
@@ -102,26 +108,28 @@ public final class HostServices: Sendable {
       folder: folders.modelRuntime, client: client,
       settings: runtimeSettings)
     models = try ModelCatalogue(settings: settings, folders: folders, managed: runtime, client: client)
-    chats = ChatStore(StoreDatabase(databases.chatHistory), blobs: databases.blobs)
+    chats = ChatStore(databases.chatHistory, blobs: databases.blobs)
     runner = AgentRunner(chats: chats, models: models)
     memory = AgentMemory(
-      store: MemoryStore(StoreDatabase(databases.memory)), models: models,
+      store: MemoryStore(databases.memory), models: models,
       embeddingModel: settings.embeddingModel)
     access = HostAccess(master: master, agents: agents, keys: keys)
     announcements = HostAnnouncements(isExposed: settings.isExposed, logger: logger)
     maintenance = Maintenance(folders: folders, databases: databases, chats: chats, logger: logger) {
-      [admission] in admission.count > 0
+      [admission, rotation] in admission.count > 0 || rotation.isRunning
     }
   }
 
   /// Stops what runs. Call it once, when nothing uses these services any more.
   public func shutdown() async {
+    await rotation.cancel()
     await runtime.shutdown()
     await runner.settle()
     await access.uses.flush(to: keys, logger: logger)
     try? await client.shutdown()
     await databases.cabinet.closeAll()
     databases.close()
+    use.end()
   }
 
   /// The databases that do not open.

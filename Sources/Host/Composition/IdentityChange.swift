@@ -80,9 +80,11 @@ public struct IdentityChange: Sendable {
   /// Does what is left of a change that was interrupted.
   /// - Throws: ``HostError/identityChangeUnfinished(to:)`` where the new identity is not in the key store any more.
   public func finish() async throws {
+    try KeyRotation(folders: folders).finish()
     guard try Self.unfinished(in: folders) != nil else { return }
     let lock = try await makingLock()
-    defer { withExtendedLifetime(lock) {} }
+    let use = try DataUse.shared(folders)
+    defer { withExtendedLifetime((lock, use)) {} }
     // Whoever held the lock may have done it.
     guard let file = try HostSettingsFile.read(folders), let note = file.identityChange else { return }
     let store = HostKeyStore.open(file.keystore, hostID: file.hostID, folders: folders)
@@ -94,7 +96,8 @@ public struct IdentityChange: Sendable {
     let lock = try await makingLock()
     defer { withExtendedLifetime(lock) {} }
     let service = try serviceLock()
-    defer { withExtendedLifetime(service) {} }
+    let use = try DataUse.shared(folders)
+    defer { withExtendedLifetime((service, use)) {} }
     let settings = try HostSettings.load(folders: folders)
     guard var file = try HostSettingsFile.read(folders) else { throw HostError.notInitialised }
     let store = HostKeyStore.open(settings.keyStore, hostID: settings.hostID, folders: folders)

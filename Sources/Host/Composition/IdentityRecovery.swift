@@ -53,6 +53,7 @@ public struct IdentityRecovery: Sendable {
     } catch HostError.notInitialised, HostError.unfinishedInitialisation {
       return .noHost
     }
+    try KeyRotation(folders: folders).finish()
     try await finishChange(settings)
     let store = keyStore(settings)
     let present: Address? =

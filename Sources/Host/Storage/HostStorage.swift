@@ -9,11 +9,15 @@ public struct HostStorage: Sendable {
   let folders: HostFolders
   let settings: HostSettings
   let key: DataKey
+  private let use: DataUse
 
-  /// - Throws: `KeyringError` where the keys cannot be had, ``HostError/keysMissing(keyStore:)`` where there are none.
+  /// An exchange of the data key that was interrupted is brought to its end first; none begins as long as this is there.
+  /// - Throws: ``HostError/rotationRunning``, `KeyringError` where the keys cannot be had, ``HostError/keysMissing(keyStore:)`` where there are none.
   public init(folders: HostFolders, settings: HostSettings) throws {
     self.folders = folders
     self.settings = settings
+    try KeyRotation(folders: folders).finish()
+    use = try DataUse.shared(folders)
     key = try HostKeyStore.keys(of: settings, folders: folders).1
   }
 

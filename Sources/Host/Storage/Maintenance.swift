@@ -84,17 +84,13 @@ actor Maintenance {
     return report
   }
 
-  private var pools: [(DatabaseName, DatabasePool)] {
-    var pools = [(DatabaseName.host, databases.host)]
-    for (name, database) in [(DatabaseName.chatHistory, databases.chatHistory), (.memory, databases.memory)] {
-      if let pool = try? database.get() { pools.append((name, pool)) }
-    }
-    return pools
+  private var pools: [(DatabaseName, StoreDatabase)] {
+    databases.all.filter { (try? $0.1.check()) != nil }
   }
 
   /// - Returns: whether it came to its end; false where it left off because an answer is being made.
   private func perform(
-    _ task: MaintenanceTask, on pool: DatabasePool, isChats: Bool, _ report: inout Report
+    _ task: MaintenanceTask, on pool: StoreDatabase, isChats: Bool, _ report: inout Report
   ) async throws -> Bool {
     switch task {
     case .optimize:
@@ -112,7 +108,7 @@ actor Maintenance {
 
   private static let pagesAtOnce = 1000
 
-  private func vacuum(_ pool: DatabasePool) async throws -> Bool {
+  private func vacuum(_ pool: StoreDatabase) async throws -> Bool {
     let isIncremental = try await pool.read { try Int.fetchOne($0, sql: "PRAGMA auto_vacuum") == 2 }
     guard isIncremental else {
       // Made by an earlier version: once as a whole, and bit by bit from then on.

@@ -79,6 +79,12 @@ public struct KeySlotFile: Sendable {
     try write([slot], key)
   }
 
+  /// Writes slots that were made around another data key.
+  /// - Throws: ``StorageError/file(_:)``.
+  package func place(_ slots: KeySlots) throws(StorageError) {
+    try keyring { () throws(KeyringError) in try PrivateFile.replace(file, with: slots.json) }
+  }
+
   /// Takes all slots away, for a host that is only just being made.
   /// - Throws: ``StorageError/file(_:)``.
   package func clear() throws(StorageError) {

@@ -11,7 +11,7 @@ import SecretMemory
 public struct KeySlots: Hashable, Sendable {
   /// The most slots of a host.
   public static let limit = 8
-  private static let version = 1
+  private static let version = 2
 
   /// The host whose data key this is.
   public let host: UUID
@@ -74,9 +74,35 @@ public struct KeySlots: Hashable, Sendable {
     guard isRight else { throw .alteredSlots }
   }
 
+  /// The same slots around another data key, in the same order: what opened each of these opens it.
+  ///
+  /// - Parameter master: the identity whose words have a slot.
+  /// - Throws: ``StorageError/alteredSlots`` where these are not as the holder of `old` left them: a public key that
+  ///   somebody else put there would get the new key. ``StorageError/slotCannotFollow(_:reason:)`` for words of
+  ///   another identity, and for a machine that does not open its own slot.
+  package func holding(
+    _ new: DataKey, insteadOf old: DataKey, master: MasterKey
+  ) throws(StorageError) -> KeySlots {
+    try check(with: old)
+    var made: [KeySlot] = []
+    for slot in slots {
+      // The secret of a slot for words; one for a passphrase needs none.
+      let secret: SlotSecret = if case .credential = slot.kind { .credential(.auto) } else { .phrase(master) }
+      let next = try slot.holding(new, secret: secret, host: host)
+      if case .passphrase = slot.kind {
+      } else {
+        guard let opened = try next.open(with: secret, host: host), opened.isEqual(to: new) else {
+          throw .slotCannotFollow(slot.kind.name, reason: "it did not open again")
+        }
+      }
+      made.append(next)
+    }
+    return KeySlots(host: host, slots: made, key: new)
+  }
+
   /// Every part has either a fixed length or an end that cannot occur within it, so no two lists give the same bytes.
   private static func message(host: UUID, slots: [KeySlot]) -> [UInt8] {
-    Array("osaurus-slots-v1\n\(host.uuidString)\n\(slots.count)\n".utf8)
+    Array("osaurus-slots-v2\n\(host.uuidString)\n\(slots.count)\n".utf8)
       + slots.flatMap { $0.message(host: host) }
   }
 }
@@ -94,11 +120,12 @@ extension KeySlots {
   }
 
   /// Parses `keyslots.json`: exactly what ``json`` would write, and nothing else.
-  /// - Throws: ``StorageError/malformedSlots`` or ``StorageError/newerSlots``.
+  /// - Throws: ``StorageError/malformedSlots``, ``StorageError/newerSlots`` or ``StorageError/olderSlots``.
   init(json: [UInt8]) throws(StorageError) {
     let decoder = JSONDecoder()
     let version = try? decoder.decode(Version.self, from: Data(json)).version
     if let version, version > Self.version { throw .newerSlots }
+    if let version, version < Self.version { throw .olderSlots }
     guard let content = try? decoder.decode(Content.self, from: Data(json)), content.version == Self.version,
       (1...Self.limit).contains(content.slots.count), content.seal.count == SHA256.byteCount,
       Set(content.slots.map(\.id)).count == content.slots.count

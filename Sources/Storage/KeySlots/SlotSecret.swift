@@ -30,7 +30,8 @@ public enum SlotSecret: ~Copyable, Sendable {
     }
   }
 
-  /// The key that this gives for a slot, 32 bytes; nil where the slot is of another kind or another identity's.
+  /// The key that this gives for a slot, 32 bytes, for a passphrase a private key of X25519; nil where the slot is of
+  /// another kind or another identity's.
   /// - Throws: ``StorageError/file(_:)``.
   borrowing func key(for kind: KeySlot.Kind) throws(StorageError) -> SecretBytes? {
     switch self {
@@ -40,7 +41,7 @@ public enum SlotSecret: ~Copyable, Sendable {
       master.withEntropy { key = DataKey.derive("osaurus-slot-v1:phrase", from: $0) }
       return key
     case .passphrase(let passphrase):
-      guard case .passphrase(let cost, let salt) = kind else { return nil }
+      guard case .passphrase(let cost, let salt, _) = kind else { return nil }
       do {
         return try cost.key(for: passphrase, salt: salt)
       } catch {

@@ -1,6 +1,7 @@
 public import Foundation
 public import Keyring
 import SecretMemory
+import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -23,16 +24,22 @@ public final class StagedBlob: Sendable {
 }
 
 /// The attachments of conversations, each a sealed file of its own.
-public struct BlobStore: Sendable {
+public final class BlobStore: Sendable {
   private let folders: HostFolders
-  private let keys: SealedFileKeys
+  private let current: Mutex<SealedFileKeys>
   private let kind = SealedFileKind.chatBlob
   private var folder: URL { folders.data.appending(path: BlobName.folder) }
 
   public init(folders: HostFolders, key: DataKey) {
     self.folders = folders
-    keys = key.sealedFileKeys
+    current = Mutex(key.sealedFileKeys)
   }
+
+  private var keys: SealedFileKeys { current.withLock { $0 } }
+
+  /// Goes on with the blobs of another data key, which have taken the place of those of the one before. Nobody may be about
+  /// to place one meanwhile.
+  public func exchange(for key: DataKey) { current.withLock { $0 = key.sealedFileKeys } }
 
   // MARK: Writing
 
@@ -84,11 +91,64 @@ public struct BlobStore: Sendable {
   /// the transaction that writes the reference.
   /// - Throws: ``StorageError/sealedFile(name:_:)``.
   public func place(_ staged: borrowing StagedBlob) throws(StorageError) {
+    try placeUnsynchronized(staged)
+    OpenFile.synchronizeFolder(folder.path)
+  }
+
+  /// The same, without making the name outlive a power cut.
+  private func placeUnsynchronized(_ staged: borrowing StagedBlob) throws(StorageError) {
     guard rename(staged.temporary, staged.name.file(in: folders).path) == 0 else {
       throw .sealedFile(name: staged.name.path, OpenFile.failure)
     }
-    OpenFile.synchronizeFolder(folder.path)
   }
+
+  // MARK: Under another key
+
+  /// Seals a blob of another key anew under this one, and proves that what was written opens. One that was sealed anew
+  /// before, as far as it opens, stays.
+  /// - Parameters:
+  ///   - isFresh: whether nothing can be there yet.
+  ///   - sealed: told how many bytes were sealed since it was last told; what it throws ends it.
+  /// - Returns: its name here.
+  /// - Throws: ``StorageError/sealedFile(name:_:)``, or what `sealed` throws.
+  package func reseal(
+    _ name: BlobName, of other: BlobStore, isFresh: Bool, sealed: (Int) throws -> Void
+  ) throws -> BlobName {
+    if !isFresh, let known = try nameHere(of: name, in: other), (try? verify(known)) != nil { return known }
+    var refusal: (any Error)?
+    let reader = try other.reader(of: name)
+    var naming = other.keys.naming(kind)
+    let staged = try stage { () throws(StorageError) in
+      guard refusal == nil else { return nil }
+      guard let chunk = try Self.next(of: reader, name) else { return nil }
+      chunk.withUnsafeBytes { naming.update($0) }
+      do {
+        try sealed(chunk.count)
+        return chunk
+      } catch {
+        refusal = error
+        return nil
+      }
+    }
+    if let refusal { throw refusal }
+    guard naming.finish() == name else { throw StorageError.sealedFile(name: name.path, .otherContent) }
+    try placeUnsynchronized(staged)
+    try verify(staged.name)
+    return staged.name
+  }
+
+  /// What a blob of another key is called here.
+  private func nameHere(of name: BlobName, in other: BlobStore) throws(StorageError) -> BlobName? {
+    var naming = keys.naming(kind)
+    try other.read(name) { chunk in
+      chunk.withUnsafeBytes { naming.update($0) }
+      return true
+    }
+    return naming.finish()
+  }
+
+  /// Makes all names outlive a power cut.
+  package func synchronize() { OpenFile.synchronizeFolder(folder.path) }
 
   // MARK: Reading
 
@@ -116,25 +176,30 @@ public struct BlobStore: Sendable {
   public func read(
     _ name: BlobName, _ body: (Data) throws(StorageError) -> Bool
   ) throws(StorageError) {
-    var reader: SealedFileReader
-    do {
-      reader = try SealedFileReader(name.file(in: folders).path, name: name.path, kind: kind, keys: keys)
-    } catch {
-      throw .sealedFile(name: name.path, error)
-    }
+    let keys = keys
+    let reader = try reader(of: name)
     var naming = keys.naming(kind)
-    while true {
-      let chunk: Data?
-      do {
-        chunk = try reader.next()
-      } catch {
-        throw .sealedFile(name: name.path, error)
-      }
-      guard let chunk else { break }
+    while let chunk = try Self.next(of: reader, name) {
       chunk.withUnsafeBytes { naming.update($0) }
       guard try body(chunk) else { return }
     }
     guard naming.finish() == name else { throw .sealedFile(name: name.path, .otherContent) }
+  }
+
+  private func reader(of name: BlobName) throws(StorageError) -> SealedFileReader {
+    do {
+      return try SealedFileReader(name.file(in: folders).path, name: name.path, kind: kind, keys: keys)
+    } catch {
+      throw .sealedFile(name: name.path, error)
+    }
+  }
+
+  private static func next(of reader: SealedFileReader, _ name: BlobName) throws(StorageError) -> Data? {
+    do {
+      return try reader.next()
+    } catch {
+      throw .sealedFile(name: name.path, error)
+    }
   }
 
   /// Reads all of a blob and keeps nothing of it.

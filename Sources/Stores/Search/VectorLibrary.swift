@@ -1,4 +1,5 @@
 import GRDB
+import Storage
 
 /// The vectors of every scope of one database, held in memory as far as they are asked for and a bound allows.
 ///
@@ -45,11 +46,17 @@ public actor VectorLibrary {
   }
 
   /// The `limit` rows of some scopes whose vectors are nearest to `query`, the nearest first.
-  func nearest(to query: Embedding, in scopes: [String], limit: Int) throws -> [ScoredRow] {
+  func nearest(to query: Embedding, in scopes: [String], limit: Int) async throws -> [ScoredRow] {
+    try await pool.staying(.reading) { try nearest(to: query, in: scopes, limit: limit, $0) }
+  }
+
+  private func nearest(
+    to query: Embedding, in scopes: [String], limit: Int, _ pool: DatabasePool
+  ) throws -> [ScoredRow] {
     guard let model = try VectorShelf.model(of: query, in: pool) else { return [] }
     var best = BestRows(limit: limit)
     for scope in scopes {
-      let shelf = try shelf(VectorShelf.Place(scope: scope, model: model), query.dimensions)
+      let shelf = try shelf(VectorShelf.Place(scope: scope, model: model), query.dimensions, pool)
       for hit in try shelf.nearest(to: query, limit: limit, in: pool) { best.offer(hit.row, hit.score) }
       makeRoom(besides: shelf)
     }
@@ -63,7 +70,9 @@ public actor VectorLibrary {
     }
   }
 
-  private func shelf(_ place: VectorShelf.Place, _ dimensions: Int) throws -> VectorShelf {
+  private func shelf(
+    _ place: VectorShelf.Place, _ dimensions: Int, _ pool: DatabasePool
+  ) throws -> VectorShelf {
     let shelf: VectorShelf
     if let known = shelves[place] {
       shelf = known

@@ -32,8 +32,8 @@ final class VectorShelf {
   }
 
   /// Reads the vectors that came after the last one seen.
-  func update(from pool: StoreDatabase) throws {
-    try pool.read { database in
+  func update(from pool: DatabasePool) throws {
+    try pool.provenReadNow { database in
       let changes = try Row.fetchCursor(
         database,
         sql: """
@@ -58,12 +58,12 @@ final class VectorShelf {
     }
   }
 
-  func nearest(to query: Embedding, limit: Int, in pool: StoreDatabase) throws -> [ScoredRow] {
+  func nearest(to query: Embedding, limit: Int, in pool: DatabasePool) throws -> [ScoredRow] {
     if isScanned { return scan.nearest(to: query, limit: limit) }
     let candidates = sketches.candidates(
       for: query, limit: max(1000, limit * VectorLibrary.candidates))
     var best = BestRows(limit: limit)
-    try pool.read { database in
+    try pool.provenReadNow { database in
       let statement = try database.cachedStatement(sql: "SELECT scale, code FROM vectors WHERE row_id = ?")
       for row in candidates {
         guard let found = try Row.fetchOne(statement, arguments: [row]),
@@ -76,16 +76,16 @@ final class VectorShelf {
   }
 
   /// The number of a model in the database; nil where it has made no vector of these dimensions.
-  static func model(of embedding: Embedding, in pool: StoreDatabase) throws -> Int64? {
-    try pool.read { database in
+  static func model(of embedding: Embedding, in pool: DatabasePool) throws -> Int64? {
+    try pool.provenReadNow { database in
       try Int64.fetchOne(
         database, sql: "SELECT id FROM embedding_models WHERE name = ? AND dimensions = ?",
         arguments: [embedding.model, embedding.dimensions])
     }
   }
 
-  static func countInDatabase(_ place: Place, _ pool: StoreDatabase) throws -> Int {
-    try pool.read { database in
+  static func countInDatabase(_ place: Place, _ pool: DatabasePool) throws -> Int {
+    try pool.provenReadNow { database in
       try Int.fetchOne(
         database, sql: "SELECT count(*) FROM vectors WHERE scope = ? AND model_id = ?",
         arguments: [place.scope, place.model]) ?? 0

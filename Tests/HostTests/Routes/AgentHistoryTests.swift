@@ -75,8 +75,10 @@ struct AgentHistoryTests {
       let kept = try await chats.attachments(of: session)
       #expect(kept.map(\.position) == [1, 2])
       #expect(kept.map { $0.blob != nil } == [true, false])
-      let urls = try kept.map {
-        try ContentPart($0, content: chats.content(of: $0)).value["image_url"]?["url"]?.string
+      var urls: [String?] = []
+      for attachment in kept {
+        let content = try await chats.content(of: attachment)
+        urls.append(try ContentPart(attachment, content: content).value["image_url"]?["url"]?.string)
       }
       #expect(urls == [url, small])
       #expect(try StoredFiles.find(in: host.services.folders).blobs.count == 1)

@@ -89,7 +89,7 @@ struct HostStorageTests {
     let host = try await StoredHost()
     func change(_ sql: String) async throws {
       let databases = try host.open()
-      try await databases.chatHistory.get().write { try $0.execute(sql: sql) }
+      try await databases.chatHistory.pool.write { try $0.execute(sql: sql) }
       databases.close()
     }
     try await change("UPDATE turns SET content = '', thinking = content WHERE position = 3")
@@ -103,14 +103,14 @@ struct HostStorageTests {
     #expect(try host.broken().isEmpty)
 
     let databases = try host.open()
-    let memory = try databases.memory.get()
+    let memory = try databases.memory.pool
     let store = MemoryStore(StoreDatabase(memory))
     _ = try await store.add(
       NewMemory(agentID: nil, layer: .identity, author: .owner, content: "Où est le café?", salience: 0.5))
     databases.close()
     #expect(try host.broken().isEmpty)
     let again = try host.open()
-    try await again.memory.get().write {
+    try await again.memory.write {
       try $0.execute(sql: "INSERT INTO memories_text (rowid, content) VALUES (99, 'nothing')")
     }
     again.close()

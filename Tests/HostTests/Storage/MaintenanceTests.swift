@@ -18,7 +18,7 @@ struct MaintenanceTests {
   ) async throws {
     let host = try await StoredHost()
     let databases = try host.open()
-    let chats = ChatStore(StoreDatabase(databases.chatHistory), blobs: databases.blobs)
+    let chats = ChatStore(databases.chatHistory, blobs: databases.blobs)
     let busy = Busy()
     let maintenance = Maintenance(
       folders: host.folders, databases: databases, chats: chats, logger: .quiet,
@@ -76,7 +76,7 @@ struct MaintenanceTests {
   @Test("free space is given back, and a search finds what it found before", arguments: [true, false])
   func vacuum(isIncremental: Bool) async throws {
     try await tend { maintenance, databases, chats, _, folders in
-      let pool = try databases.chatHistory.get()
+      let pool = try databases.chatHistory.pool
       if !isIncremental {
         // As an earlier version made it.
         try await pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA auto_vacuum = NONE; VACUUM") }

@@ -65,7 +65,7 @@ struct QuarantineTests {
   @Test("one in which nothing is wrong, or that a service may have open, stays where it is")
   func refusals() async throws {
     let host = try await StoredHost()
-    let quarantine = Quarantine(host.storage)
+    let quarantine = Quarantine(try host.storage)
     let before = try host.content()
     #expect(throws: HostError.notBroken(database: "chat/history.sqlite")) {
       try quarantine.move(.chatHistory)

@@ -9,19 +9,19 @@ import Stores
 final class StoredHost {
   let home = TemporaryHome()
   let settings: HostSettings
-  let storage: HostStorage
   let session = UUID()
 
   var folders: HostFolders { home.folders }
+  /// A look at what is stored, as a command has it: made for it.
+  var storage: HostStorage { get throws { try HostStorage(folders: folders, settings: settings) } }
 
   init(lines: Int = 20) async throws {
     let folders = home.folders
     _ = try await HostInitialiser(folders: folders).initialise(keyStore: .file)
     settings = try HostSettings.load(
       folders: folders, environment: ["OSAURUS_DETECT_LOCAL_SERVERS": "false"])
-    storage = try HostStorage(folders: folders, settings: settings)
     let databases = try open()
-    let chats = ChatStore(StoreDatabase(databases.chatHistory), blobs: databases.blobs)
+    let chats = ChatStore(databases.chatHistory, blobs: databases.blobs)
     let image = NewAttachment(
       position: 1, kind: "image_url", mediaType: "image/png", part: "{}", encoding: .base64,
       content: Data((0..<100_000).map { UInt8($0 % 251) }))

@@ -44,7 +44,7 @@ struct KeySlotsTests {
     let slots = try #require(try file.read())
     let opened = try #require(try slots.open(with: Self.passphrase("correct horse battery")))
     #expect(opened.key.isEqual(to: key))
-    guard case .passphrase(let cost, let salt) = opened.slot.kind else { return #expect(Bool(false)) }
+    guard case .passphrase(let cost, let salt, _) = opened.slot.kind else { return #expect(Bool(false)) }
     #expect(cost == cheap && salt.count == 16)
     #expect(slots.phraseAddress == nil)
     for wrong in ["correct horse batterY", "correct horse battery ", "", "x"] {
@@ -153,8 +153,8 @@ struct KeySlotsTests {
     let slots = try (0..<20).map { _ in
       try KeySlot(key, under: .phrase(master), host: host, created: 0, cost: nil)
     }
-    #expect(Set(slots.map(\.nonce)).count == 20)
-    #expect(Set(slots.map(\.sealed)).count == 20)
+    #expect(Set(slots.map(\.box.fresh)).count == 20)
+    #expect(Set(slots.map(\.box.sealed)).count == 20)
   }
 
   // MARK: Who may not be trusted
@@ -191,8 +191,8 @@ struct KeySlotsTests {
     let second = try file.add(Self.passphrase("correct horse battery"), for: key, cost: cheap)
     let json = try String(contentsOf: file.file, encoding: .utf8)
     let slots = try #require(try file.read())
-    let sealed = Data(second.sealed).base64EncodedString()
-    let other = Data(second.sealed.reversed()).base64EncodedString()
+    let sealed = Data(second.box.sealed).base64EncodedString()
+    let other = Data(second.box.sealed.reversed()).base64EncodedString()
     let dates = json.replacing("\"created\":\(second.created),", with: "\"created\":0,")
     for changed in [json.replacing(sealed, with: other), dates] {
       #expect(changed != json)
@@ -235,8 +235,8 @@ struct KeySlotsTests {
   @Test(
     "what was not written here is refused, and left as it is",
     arguments: [
-      "", "{}", "null", "[]", "{\"version\":1}", String(repeating: "[", count: 10_000),
-      "{\"host\":\"x\",\"seal\":\"\",\"slots\":[],\"version\":1}\n",
+      "", "{}", "null", "[]", "{\"version\":2}", String(repeating: "[", count: 10_000),
+      "{\"host\":\"x\",\"seal\":\"\",\"slots\":[],\"version\":2}\n",
     ])
   func foreign(text: String) throws {
     try PrivateFile.replace(file.file, with: Array(text.utf8))
@@ -250,7 +250,10 @@ struct KeySlotsTests {
     let slot = try file.add(.phrase(.generate()), for: key)
     let json = try String(contentsOf: file.file, encoding: .utf8)
     #expect(throws: StorageError.newerSlots) {
-      try KeySlots(json: Array(json.replacing("\"version\":1", with: "\"version\":2").utf8))
+      try KeySlots(json: Array(json.replacing("\"version\":2", with: "\"version\":3").utf8))
+    }
+    #expect(throws: StorageError.olderSlots) {
+      try KeySlots(json: Array(json.replacing("\"version\":2", with: "\"version\":1").utf8))
     }
     for count in [0, 2, 9] {
       let list = KeySlots(host: host, slots: Array(repeating: slot, count: count), key: key)

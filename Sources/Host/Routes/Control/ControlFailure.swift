@@ -28,7 +28,14 @@ struct ControlFailure: Error, Hashable {
       return ControlFailure(error).response
     } catch let error as MemoryError {
       return ControlFailure(error).response
+    } catch HostError.rotationRunning {
+      return ControlFailure.rotationRunning.response
     }
+  }
+
+  static var rotationRunning: ControlFailure {
+    ControlFailure(
+      status: .conflict, code: "rotation_running", message: HostError.rotationRunning.description)
   }
 
   var response: Response { .failure(status, code: code, message: message) }

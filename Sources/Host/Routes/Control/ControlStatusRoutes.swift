@@ -36,7 +36,7 @@ struct ControlStatusRoutes: RouteGroup {
         keystore: services.settings.keyStore,
         keySlots: try? HostKeySlots(folders: services.folders, settings: services.settings).listed()
           .map(\.kind.name),
-        degraded: services.degraded,
+        degraded: services.degraded, rotation: services.rotation.isRunning ? services.rotation.status : nil,
         inflight: services.admission.count,
         startedAt: services.startedAt))
   }
@@ -100,6 +100,8 @@ struct ControlStatusRoutes: RouteGroup {
     let keySlots: [String]?
     /// Databases that do not open.
     let degraded: [DegradedDatabase]
+    /// The exchange of the data key, while it runs.
+    let rotation: ServiceRotation.Status?
     let inflight: Int
     let startedAt: Date
   }
