@@ -88,7 +88,7 @@ struct ChatSuddenEndTests {
     for session in try await stores.chats.sessions() {
       kept[session.id] = try await stores.chats.turns(of: session.id).compactMap { Int($0.content) }
       for attachment in try await stores.chats.attachments(of: session.id) {
-        _ = try stores.chats.content(of: attachment)
+        _ = try await stores.chats.content(of: attachment)
       }
     }
     let numbers = deeds.reduce(into: [UUID: [Int]]()) { said, deed in
