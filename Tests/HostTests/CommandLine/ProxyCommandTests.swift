@@ -14,6 +14,9 @@ struct ProxyCommandTests {
         "0x9858EfFD232B4033E47d90003D41EC34EcaEda94", "--key-file", keyFile, "--keystore", "file",
         "--no-check")
       try #require(added.status == 0, "\(added)")
+      // Units are written below this folder, and not into the home of whoever runs the tests.
+      var program = program
+      program.environment["XDG_CONFIG_HOME"] = program.home + "/xdg"
       try await body(program)
     }
   }
@@ -46,7 +49,7 @@ struct ProxyCommandTests {
         "connect", "proxy", "the host at home", "--port", "8080", "--install-unit")
       #expect(installed.status == 0, "\(installed)")
       let file =
-        program.home + #"/.config/systemd/user/osaurus-host-proxy-the\x20host\x20at\x20home.service"#
+        program.home + #"/xdg/systemd/user/osaurus-host-proxy-the\x20host\x20at\x20home.service"#
       let unit = try String(contentsOfFile: file, encoding: .utf8)
       #expect(unit.contains(#"connect proxy --port 8080 -- "the host at home""#))
       #expect(unit.contains("Environment=\"OSAURUS_HOME=\(program.home)\""))
