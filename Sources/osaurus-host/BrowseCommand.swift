@@ -49,20 +49,31 @@ struct BrowseCommand: AsyncParsableCommand {
     }
   }
 
-  /// What is seen after some time.
+  /// How long the daemon may take to say that it looks. On a busy machine that is more than a moment.
+  private static let patience: Duration = .seconds(10)
+
+  /// What is seen after some time, which begins when the daemon first says how it is.
   /// - Throws: ``DiscoveryError`` when nothing can be seen.
   static func look(
     for time: Duration, _ filter: BrowseFilter
   ) async throws -> (rows: [BrowseRow], dropped: Int) {
+    let (beginnings, beginning) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     let latest = Task {
       var latest = Browser.Sight(obstacle: .noDaemon)
       for await sight in Browser.sights() {
         latest = sight
+        beginning.yield()
         if case .noBus? = sight.obstacle { break }
       }
       return latest
     }
     let clock = Task {
+      await withTaskGroup(of: Void.self) { group in
+        group.addTask { for await _ in beginnings { break } }
+        group.addTask { try? await Task.sleep(for: patience) }
+        await group.next()
+        group.cancelAll()
+      }
       try? await Task.sleep(for: time)
       latest.cancel()
     }
