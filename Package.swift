@@ -37,6 +37,7 @@ func tests(
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -84,6 +85,8 @@ let package = Package(
     // Floor 0: C, and nothing but C.
     .target(name: "CBase64"),
     .target(name: "CVectors"),
+    .target(name: "CArchive", linkerSettings: [.linkedLibrary("archive")]),
+    .target(name: "CScratch", linkerSettings: [.linkedLibrary("sqlcipher"), .linkedLibrary("sodium")]),
     .target(name: "CFullText", linkerSettings: [.linkedLibrary("sqlcipher"), .linkedLibrary("m")]),
     .target(name: "CSodium", linkerSettings: [.linkedLibrary("sodium")]),
     .target(name: "CSecp256k1", linkerSettings: [.linkedLibrary("secp256k1")]),
@@ -111,7 +114,10 @@ let package = Package(
     floor("Keyring", ["SecretMemory", "CSodium", "CSecretService", systemPackage]),
     floor(
       "Storage",
-      ["Keyring", "Identity", "SecretMemory", "CSodium", "CSQLCipher", "CFullText", crypto, grdb]),
+      [
+        "Keyring", "Identity", "SecretMemory", "CArchive", "CScratch", "CSodium", "CSQLCipher", "CFullText",
+        crypto, grdb, grdbSQLite,
+      ]),
     floor("Stores", ["Storage", "Identity", "SecretMemory", "CVectors", crypto, grdb]),
     floor(
       "Inference",

@@ -62,6 +62,14 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
   case notBroken(database: String)
   /// A database was to be moved aside that is not there.
   case nothingToMove(database: String)
+  /// Another process is exporting.
+  case exportRunning
+  /// Another process is importing.
+  case importRunning
+  /// The host holds something already, so nothing is imported.
+  case notFresh(what: String)
+  /// What is to be imported is of another identity.
+  case exportOfOther(here: Address, there: String)
   /// A service of this host listens on the control socket.
   case alreadyRunning(socket: String)
   /// The control socket's folder can be entered by others.
@@ -161,6 +169,19 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
       "Nothing is wrong with \(database); it was left where it is."
     case .nothingToMove(let database):
       "There is no \(database); see 'osaurus-host storage status'."
+    case .exportRunning: "Another 'osaurus-host storage export' is at work here; wait until it has ended."
+    case .importRunning: "Another 'osaurus-host storage import' is at work here; wait until it has ended."
+    case .notFresh(let what):
+      """
+      This host holds something already (\(what)); nothing was imported, and nothing was changed. Import into a new \
+      one: choose another OSAURUS_HOME, run 'osaurus-host recover' there, then import.
+      """
+    case .exportOfOther(let here, let there):
+      """
+      The export is of another identity (\(there)) than this host's (\(here)); nothing was changed. Its agents and keys \
+      belong to that identity: run 'osaurus-host recover' with its 24 words in a new OSAURUS_HOME, and import there. \
+      'osaurus-host identity reset' gives that host a new identity afterwards, if you want one.
+      """
     case .alreadyRunning(let socket):
       "The service is running already (it holds \(socket)); see 'osaurus-host status'."
     case .folderNotPrivate(let folder):

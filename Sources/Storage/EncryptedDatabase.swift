@@ -90,6 +90,25 @@ public enum EncryptedDatabase {
     return try translated(name, in: folders) { try probe(file, name, key, migrator) }
   }
 
+  /// Runs `body`, whose errors become this target's; a cancellation and what is no error of a database stay what they are.
+  static func translating<R>(
+    _ name: DatabaseName, in folders: HostFolders, _ body: () throws -> R
+  ) throws -> R {
+    var other: (any Error)?
+    do {
+      return try translated(name, in: folders) {
+        do {
+          return try body()
+        } catch {
+          if !(error is DatabaseError) { other = error }
+          throw error
+        }
+      }
+    } catch {
+      throw other ?? error
+    }
+  }
+
   /// Runs `body`, whose errors become this target's.
   private static func translated<R>(
     _ name: DatabaseName, in folders: HostFolders, _ body: () throws -> R

@@ -164,7 +164,7 @@ public struct IdentityStore: Sendable {
   }
 
   /// Revokes every key of the list, and by counter what their issuers have signed besides.
-  private static func revokeEveryKey(now: Date, _ database: Database) throws {
+  static func revokeEveryKey(now: Date, _ database: Database) throws {
     let counter = try RisingCounter.keyCounter.value(database)
     try database.execute(
       sql: """

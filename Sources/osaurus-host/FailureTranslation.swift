@@ -17,6 +17,11 @@ enum FailureTranslation {
     case let error as HostError: host(error)
     case let error as KeyringError: CommandFailure(.failed, "keyring", error.description)
     case let error as StorageError: storage(error)
+    case let error as ExportFault: export(error)
+    case let error as AgeFault:
+      CommandFailure(
+        .failed, error == .wrongPassphrase ? "wrong_passphrase" : "export_refused",
+        "The export cannot be used: \(error.description)")
     case let error as IdentityError: CommandFailure(.failed, "identity", error.description)
     case let error as InviteRefusal: CommandFailure(.failed, "invite", error.description)
     case let error as InferenceError: CommandFailure(.failed, "model", error.description)
@@ -30,6 +35,15 @@ enum FailureTranslation {
       } else {
         CommandFailure(.failed, "failed", String(describing: error))
       }
+    }
+  }
+
+  private static func export(_ error: ExportFault) -> CommandFailure {
+    switch error {
+    case .missing: CommandFailure(.notFound, "export_not_found", error.description)
+    case .targetExists, .unfinished: CommandFailure(.failed, "target_exists", error.description)
+    case .openToOthers, .file: CommandFailure(.failed, "file", error.description)
+    default: CommandFailure(.failed, "export_refused", error.description)
     }
   }
 
@@ -59,6 +73,9 @@ enum FailureTranslation {
     case .rotationFailed: "rotation_failed"
     case .rotationUnfinished: "rotation_unfinished"
     case .noSpace: "no_space"
+    case .notFresh: "not_fresh"
+    case .exportOfOther: "other_identity"
+    case .exportRunning, .importRunning: "already_at_work"
     default: "host"
     }
   }

@@ -9,9 +9,10 @@ enum OpenHost {
     try HostFolders.resolve(environment: ProcessInfo.processInfo.environment)
   }
 
-  /// The folders, once a change of identity that was interrupted is done.
+  /// The folders, once a change of identity or an import that was interrupted is done.
   static func finishedFolders() async throws -> HostFolders {
     let folders = try folders()
+    try ImportSwitch(folders: folders).finish()
     try await IdentityChange(folders: folders).finish()
     return folders
   }

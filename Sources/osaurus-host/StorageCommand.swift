@@ -12,7 +12,10 @@ struct StorageCommand: AsyncParsableCommand {
     commandName: "storage",
     abstract: "Look after what this host stores.",
     discussion: "Example: osaurus-host storage status",
-    subcommands: [Status.self, Verify.self, RotateKey.self, Slots.self, Maintain.self, Move.self])
+    subcommands: [
+      Status.self, Verify.self, Export.self, Import.self, RotateKey.self, Slots.self, Maintain.self,
+      Move.self,
+    ])
 
   /// `storage slots`: the ways to the stored data besides the key store.
   struct Slots: AsyncParsableCommand {

@@ -27,9 +27,15 @@ struct HostDatabases: Sendable {
   /// The databases that every host of this version has.
   static let kept: [DatabaseName] = [.host, .chatHistory, .memory]
 
-  /// Opens them, and makes what is not there yet.
+  /// Opens them, and makes what is not there yet. An import that was interrupted is done, or undone, first.
   /// - Throws: ``StorageError`` where `host.sqlite` does not open.
   static func open(in folders: HostFolders, key: DataKey) throws(StorageError) -> HostDatabases {
+    do {
+      try ImportSwitch(folders: folders).finish()
+    } catch {
+      throw error as? StorageError ?? (error as? KeyringError).map(StorageError.file)
+        ?? .database(name: ImportSwitch.built, reason: String(describing: error))
+    }
     let host: DatabasePool
     do {
       host = try EncryptedDatabase.open(.host, in: folders, key: key, migrator: HostSchema.migrator)

@@ -1,4 +1,5 @@
 import Foundation
+import Identity
 public import Keyring
 import Storage
 import Stores
@@ -10,6 +11,8 @@ public struct HostStorage: Sendable {
   let settings: HostSettings
   let key: DataKey
   private let use: DataUse
+  /// The identity of the host.
+  let address: Address
 
   /// An exchange of the data key that was interrupted is brought to its end first; none begins as long as this is there.
   /// - Throws: ``HostError/rotationRunning``, `KeyringError` where the keys cannot be had, ``HostError/keysMissing(keyStore:)`` where there are none.
@@ -18,7 +21,9 @@ public struct HostStorage: Sendable {
     self.settings = settings
     try KeyRotation(folders: folders).finish()
     use = try DataUse.shared(folders)
-    key = try HostKeyStore.keys(of: settings, folders: folders).1
+    let (master, key) = try HostKeyStore.keys(of: settings, folders: folders)
+    self.key = key
+    address = master.address
   }
 
   var blobs: BlobStore { BlobStore(folders: folders, key: key) }

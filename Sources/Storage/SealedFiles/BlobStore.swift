@@ -202,6 +202,22 @@ public final class BlobStore: Sendable {
     }
   }
 
+  /// The same, for whoever asks for one chunk after the other; nil after the last.
+  /// - Throws: ``StorageError/sealedFile(name:_:)``, also later.
+  public func pieces(of name: BlobName) throws(StorageError) -> () throws -> Data? {
+    let keys = keys
+    let reader = try reader(of: name)
+    var naming = keys.naming(kind)
+    return {
+      if let chunk = try Self.next(of: reader, name) {
+        chunk.withUnsafeBytes { naming.update($0) }
+        return chunk
+      }
+      guard naming.finish() == name else { throw StorageError.sealedFile(name: name.path, .otherContent) }
+      return nil
+    }
+  }
+
   /// Reads all of a blob and keeps nothing of it.
   /// - Throws: ``StorageError/sealedFile(name:_:)`` where it is not what was written.
   public func verify(_ name: BlobName) throws(StorageError) {

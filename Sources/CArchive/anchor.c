@@ -1,0 +1,2 @@
+// SwiftPM links a C target only when it compiles something.
+#include "CArchive.h"
