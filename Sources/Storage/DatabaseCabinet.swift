@@ -1,5 +1,10 @@
+import Foundation
 public import GRDB
 public import Keyring
+
+#if canImport(Glibc)
+  import Glibc
+#endif
 
 /// The databases of agents and plugins, of which there may be any number: each is opened when it is first needed, and closed
 /// when nobody used it for a while, or when another one needs its place.
@@ -12,6 +17,8 @@ public actor DatabaseCabinet {
   private let limit: Int
   private let gate: AccessGate
   private var drawers: [DatabaseName: Drawer] = [:]
+  /// Those that are open besides, to be looked after.
+  private var tended: Set<DatabaseName> = []
 
   private struct Drawer {
     let pool: DatabasePool
@@ -54,6 +61,59 @@ public actor DatabaseCabinet {
   public func exchange(for key: DataKey) {
     closeAll()
     self.key = key
+  }
+
+  /// Runs `body` with a database that is there, whatever its schema: to look after it, not to use it. One that is not open
+  /// takes no place among those that are, and is closed afterwards.
+  /// - Returns: nil where there is no such database.
+  /// - Throws: what opening throws, or what `body` throws.
+  public func withExisting<R: Sendable>(
+    _ name: DatabaseName, _ body: @Sendable (DatabasePool) async throws -> R
+  ) async throws -> R? {
+    try await gate.pass(.writing) {
+      guard name.hasContent(in: folders) else { return nil }
+      if let drawer = drawers[name] {
+        drawers[name]?.users += 1
+        defer { giveBack(name) }
+        return try await body(drawer.pool)
+      }
+      let pool = try EncryptedDatabase.open(name, in: folders, key: key, migrator: nil)
+      tended.insert(name)
+      defer {
+        EncryptedDatabase.close(pool)
+        tended.remove(name)
+      }
+      return try await body(pool)
+    }
+  }
+
+  /// Closes a database and deletes it for good.
+  /// - Returns: whether there was one.
+  /// - Throws: ``StorageError/busy(database:)`` while somebody uses it, or ``StorageError/file(_:)``.
+  @discardableResult
+  public func delete(_ name: DatabaseName) async throws -> Bool {
+    try await gate.pass(.writing) { try remove(name) }
+  }
+
+  private func remove(_ name: DatabaseName) throws(StorageError) -> Bool {
+    guard drawers[name].map({ $0.users == 0 }) ?? true, !tended.contains(name) else {
+      throw .busy(database: name.rawValue)
+    }
+    close(name)
+    var wasThere = false
+    // The file last: as long as it is there, nothing else begins a new one.
+    for file in name.files(in: folders).reversed() {
+      do {
+        guard try PrivateFile.isThere(file) else { continue }
+        try FileManager.default.removeItem(at: file)
+        wasThere = true
+      } catch {
+        throw .file(
+          error as? KeyringError ?? .file(path: file.path, reason: error.localizedDescription))
+      }
+    }
+    rmdir(name.file(in: folders).deletingLastPathComponent().path)
+    return wasThere
   }
 
   /// Closes those that nobody used for `age`.

@@ -1,6 +1,10 @@
 public import Foundation
 public import Keyring
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// Every database that a host may have: the one list that opening, checking, rotation and export go by.
 ///
 /// The raw values are their paths below the data folder, and the labels of their keys. Two databases never share one:
@@ -49,8 +53,8 @@ public enum DatabaseName: Hashable, Sendable {
   public func hasLog(in folders: HostFolders) -> Bool { Self.size(of: files(in: folders)[1]) > 0 }
 
   static func size(of file: URL) -> Int {
-    let attributes = try? FileManager.default.attributesOfItem(atPath: file.path)
-    return attributes?[.size] as? Int ?? 0
+    var status = stat()
+    return stat(file.path, &status) == 0 ? Int(status.st_size) : 0
   }
 }
 

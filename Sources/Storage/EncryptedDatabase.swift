@@ -9,9 +9,11 @@ import SecretMemory
 public enum EncryptedDatabase {
   /// Opens a database under its own key, making it where there is none, and brings it to the schema of `migrator`.
   /// Processes that do so at the same time take turns.
+  ///
+  /// - Parameter migrator: nil for a database whose schema is not the caller's to know: it has to be there, and keeps it.
   /// - Throws: ``StorageError``. A file that does not open is left as it is.
   public static func open(
-    _ name: DatabaseName, in folders: HostFolders, key: DataKey, migrator: DatabaseMigrator
+    _ name: DatabaseName, in folders: HostFolders, key: DataKey, migrator: DatabaseMigrator?
   ) throws(StorageError) -> DatabasePool {
     let file = name.file(in: folders)
     let lock: FileLock
@@ -25,6 +27,9 @@ public enum EncryptedDatabase {
     guard name.hasContent(in: folders) || !name.hasLog(in: folders) else {
       throw .fileMissing(database: name.rawValue, left: "its log, \(name.rawValue)-wal,")
     }
+    guard migrator != nil || name.hasContent(in: folders) else {
+      throw .database(name: name.rawValue, reason: "it is not there")
+    }
     do {
       // SQLite gives -wal and -shm the mode of the file itself.
       try PrivateFile.createIfMissing(file)
@@ -32,16 +37,19 @@ public enum EncryptedDatabase {
       throw .file(error)
     }
     defer { withExtendedLifetime(lock) {} }
-    let pool = try translated(name, in: folders) {
-      let isNew = try probe(file, name, key, migrator) == .missing
-      let pool = try DatabasePool(path: file.path, configuration: configuration(name, key, isNew: isNew))
+    let (pool, condition) = try translated(name, in: folders) {
+      let condition = try probe(name, folders, key, migrator)
+      let pool = try DatabasePool(
+        path: file.path, configuration: configuration(name, key, isNew: condition == .missing))
       // Turning the log on, GRDB chose NORMAL.
       try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = \(name.durability)") }
-      return pool
+      return (pool, condition)
     }
+    // Nobody else changes the schema while this process has the lock.
+    guard condition != .current else { return pool }
     try translated(name, in: folders) {
       do {
-        try migrator.migrate(pool)
+        try migrator?.migrate(pool)
       } catch let error as DatabaseError where !error.isAboutFile {
         try? pool.close()
         throw StorageError.migration(database: name.rawValue, reason: reason(error))
@@ -87,7 +95,7 @@ public enum EncryptedDatabase {
     } catch {
       throw .file(error as? KeyringError ?? .file(path: file.path, reason: String(describing: error)))
     }
-    return try translated(name, in: folders) { try probe(file, name, key, migrator) }
+    return try translated(name, in: folders) { try probe(name, folders, key, migrator) }
   }
 
   /// Runs `body`, whose errors become this target's; a cancellation and what is no error of a database stay what they are.
@@ -154,13 +162,13 @@ public enum EncryptedDatabase {
   /// Reads a file that is there through a connection that cannot write: closing one that can would write what is left
   /// in the log into the file, even under a wrong key.
   private static func probe(
-    _ file: URL, _ name: DatabaseName, _ key: DataKey, _ migrator: DatabaseMigrator?
+    _ name: DatabaseName, _ folders: HostFolders, _ key: DataKey, _ migrator: DatabaseMigrator?
   ) throws -> Condition {
-    let size = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int ?? 0
     // A database writes into a journal once, when it is made: after that it has a log. A journal that is left is of a process that
     // ended in between; the next connection that can write takes back what it had begun. One that cannot would fail.
-    guard size > 0, DatabaseName.size(of: URL(filePath: file.path + "-journal")) == 0 else { return .missing }
-    let queue = try readingQueue(file, name, key)
+    let journal = URL(filePath: name.file(in: folders).path + "-journal")
+    guard name.hasContent(in: folders), DatabaseName.size(of: journal) == 0 else { return .missing }
+    let queue = try readingQueue(name.file(in: folders), name, key)
     let (isNewer, isCurrent) = try queue.read {
       (try migrator?.hasBeenSuperseded($0) ?? false, try migrator?.hasCompletedMigrations($0) ?? true)
     }
@@ -199,8 +207,10 @@ public enum EncryptedDatabase {
     configuration.maximumReaderCount = 4
     configuration.prepareDatabase { database in
       try unlock(database, under: key.databaseKey(for: name))
-      // Some systems build SQLCipher to put temporary tables into files, where they would be plain.
-      try database.execute(sql: "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON")
+      // Some systems build SQLCipher to put temporary tables into files, where they would be plain. A page that is not in
+      // memory has to be decrypted and proven, which takes longer than reading it: up to 16 MiB of them are kept.
+      try database.execute(
+        sql: "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON; PRAGMA cache_size = -16384")
       // Free pages can be given back bit by bit, where it is said before the first page is written.
       if isNew, !database.configuration.readonly {
         try database.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")

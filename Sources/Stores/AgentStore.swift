@@ -156,14 +156,48 @@ public struct AgentStore: Sendable {
   }
 
   /// Removes an agent and revokes every key of its address, all at once.
+  /// - Parameter forgetting: whether it is noted, all at once with that, that what it left is to go.
   /// - Returns: The agent as it was.
   /// - Throws: ``StoresError/noSuchAgent(_:)``.
   @discardableResult
-  public func delete(_ id: UUID, now: Date = Date()) async throws -> AgentRecord {
+  public func delete(
+    _ id: UUID, forgetting: Bool = false, now: Date = Date()
+  ) async throws -> AgentRecord {
     try await change(id, now: now) { record, database in
       try Self.retireAddress(of: record, now: now, database)
       try record.delete(database)
+      if forgetting { try Self.noteForgetting(of: id, now: now, database) }
     }
+  }
+
+  /// Notes that what an agent left that is gone already is to go, too.
+  /// - Throws: ``StoresError/nameTaken(_:)`` where there is such an agent still.
+  public func forget(gone id: UUID, now: Date = Date()) async throws {
+    try await pool.write { database in
+      if let there = try Self.find("id", id.uuidString, database) { throw StoresError.nameTaken(there.name) }
+      try Self.noteForgetting(of: id, now: now, database)
+    }
+  }
+
+  /// The agents of which what they left is to go.
+  public func forgetting() async throws -> [UUID] {
+    try await pool.read { database in
+      try String.fetchAll(database, sql: "SELECT agent_id FROM forgetting ORDER BY since")
+        .compactMap(UUID.init(uuidString:))
+    }
+  }
+
+  /// Notes that nothing is left of an agent.
+  public func forgot(_ id: UUID) async throws {
+    try await pool.write {
+      try $0.execute(sql: "DELETE FROM forgetting WHERE agent_id = ?", arguments: [id.uuidString])
+    }
+  }
+
+  private static func noteForgetting(of id: UUID, now: Date, _ database: Database) throws {
+    try database.execute(
+      sql: "INSERT OR IGNORE INTO forgetting (agent_id, since) VALUES (?, ?)",
+      arguments: [id.uuidString, now.timeIntervalSince1970])
   }
 
   /// One transaction about one agent, after which who may come in is looked at again.

@@ -2,8 +2,7 @@ import Foundation
 public import GRDB
 public import Storage
 
-/// Whether conversations are as they were written: what each turn amounts to, what the full-text index says of them, and which
-/// blobs they refer to. All of it only reads, a turn at a time.
+/// Whether conversations are as they were written: what each turn amounts to, and which blobs they refer to. All of it only reads, a turn at a time.
 public struct ChatIntegrity: Sendable {
   /// What is wrong, one sentence each; at most a hundred.
   public private(set) var problems: [String] = []
@@ -22,7 +21,6 @@ public struct ChatIntegrity: Sendable {
       check(turn, kept)
       turns += 1
     }
-    if try !FullTextIndex.turns.fits(database) { report("the full-text index does not fit what was said") }
   }
 
   private mutating func check(_ turn: TurnRecord, _ attachments: [AttachmentRecord]) {

@@ -147,19 +147,35 @@ public struct ChatStore: Sendable {
   }
 
   /// Forgets a conversation and everything in it. Attachments that no other one has are gone with it.
-  public func delete(_ id: UUID) async throws {
-    let named = try await pool.write { database in
+  public func delete(_ id: UUID) async throws { try await delete(where: "id", is: id) }
+
+  /// Forgets every conversation with an agent.
+  /// - Returns: how many these were.
+  @discardableResult
+  public func deleteAll(agentID: UUID) async throws -> Int {
+    try await delete(where: "agent_id", is: agentID)
+  }
+
+  /// How many conversations there are with an agent.
+  public func count(agentID: UUID) async throws -> Int {
+    try await pool.read { try SessionRecord.filter(Column("agent_id") == agentID.uuidString).fetchCount($0) }
+  }
+
+  @discardableResult
+  private func delete(where column: String, is id: UUID) async throws -> Int {
+    let (count, named) = try await pool.write { database in
       let named = try String.fetchAll(
         database,
         sql: """
           SELECT DISTINCT blob FROM attachments JOIN turns ON turns.id = attachments.turn_id
-          WHERE session_id = ? AND blob IS NOT NULL
+          JOIN sessions ON sessions.id = turns.session_id WHERE sessions.\(column) = ? AND blob IS NOT NULL
           """,
         arguments: [id.uuidString])
-      try SessionRecord.filter(Column("id") == id.uuidString).deleteAll(database)
-      return named
+      let count = try SessionRecord.filter(Column(column) == id.uuidString).deleteAll(database)
+      return (count, named)
     }
     // Only now is it certain that they are not referred to from here any more.
     try await collect(named.compactMap(BlobName.init(rawValue:)))
+    return count
   }
 }

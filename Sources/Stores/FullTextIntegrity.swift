@@ -1,27 +1,71 @@
 public import GRDB
+public import Storage
 
-/// A full-text index over the rows of a table, and whether it holds what the rows say. It only reads: the index is
-/// compared word by word with what its tokenizer makes of the rows, in whatever order both come, so in little memory.
-struct FullTextIndex {
-  static let turns = FullTextIndex(index: "turns_text", table: "turns", columns: ["content"])
+/// A full-text index over the rows of a table, whether it holds what the rows say, and how it is made anew. Looking only reads:
+/// the index is compared word by word with what its tokenizer makes of the rows, in whatever order both come, so in
+/// little memory.
+public struct FullTextIndex: Sendable {
+  static let turns = FullTextIndex(name: "turns_text", table: "turns", columns: ["content"])
   static let memories = FullTextIndex(
-    index: "memories_text", table: "memories", columns: ["scope", "layer", "content", "keywords"])
+    name: "memories_text", table: "memories", columns: ["scope", "layer", "content", "keywords"])
+  static let methods = FullTextIndex(
+    name: "methods_text", table: "methods",
+    columns: ["scope", "tier", "name", "description", "occasion", "body"])
+  static let tools = FullTextIndex(
+    name: "tools_text", table: "tools", columns: ["name", "description", "parameter_words"])
 
-  let index: String
+  /// The indexes of a database.
+  public static func all(in database: DatabaseName) -> [FullTextIndex] {
+    switch database {
+    case .chatHistory: [turns]
+    case .memory: [memories]
+    case .methods: [methods]
+    case .toolIndex: [tools]
+    case .host, .agent, .plugin: []
+    }
+  }
+
+  public let name: String
   let table: String
   let columns: [String]
 
-  /// Whether index and rows agree.
-  func fits(_ database: Database) throws -> Bool { try indexed(database) == written(database) }
+  /// Whether one of SQLite's own complaints is about this index.
+  public func isMeant(by problem: String) -> Bool { problem.contains("FTS5 table main.\(name)") }
+
+  /// Whether index and rows agree. One that cannot be read does not.
+  public func fits(_ database: Database) throws -> Bool {
+    let written = try written(database)
+    do {
+      return try hasEveryRow(database) && indexed(database) == written
+    } catch let error as DatabaseError where error.resultCode == .SQLITE_CORRUPT {
+      return false
+    }
+  }
+
+  /// Makes the index anew from the rows, as a whole or not at all.
+  public func rebuild(_ database: Database) throws {
+    try database.execute(sql: "INSERT INTO \(name) (\(name)) VALUES ('rebuild')")
+  }
+
+  /// Whether the index knows how long each row is, and of no others.
+  private func hasEveryRow(_ database: Database) throws -> Bool {
+    let strays = try Int.fetchOne(
+      database,
+      sql: """
+        SELECT (SELECT count(*) FROM \(table) WHERE row_id NOT IN (SELECT id FROM \(name)_docsize))
+          + (SELECT count(*) FROM \(name)_docsize WHERE id NOT IN (SELECT row_id FROM \(table)))
+        """)
+    return strays == 0
+  }
 
   /// What the index holds.
   private func indexed(_ database: Database) throws -> WordSum {
     try database.execute(
-      sql: "CREATE VIRTUAL TABLE temp.\(index)_words USING fts5vocab(main, \(index), instance)")
-    defer { try? database.execute(sql: "DROP TABLE temp.\(index)_words") }
+      sql: "CREATE VIRTUAL TABLE temp.\(name)_words USING fts5vocab(main, \(name), instance)")
+    defer { try? database.execute(sql: "DROP TABLE temp.\(name)_words") }
     var sum = WordSum()
     let rows = try Row.fetchCursor(
-      database, sql: "SELECT term, doc, col, offset FROM temp.\(index)_words")
+      database, sql: "SELECT term, doc, col, offset FROM temp.\(name)_words")
     while let row = try rows.next() { sum.add(row[0], row: row[1], column: row[2], offset: row[3]) }
     return sum
   }
@@ -64,14 +108,5 @@ private struct WordSum: Equatable {
     }
     count += 1
     sum &+= hash
-  }
-}
-
-/// Whether what agents remember is as it was written.
-public enum MemoryIntegrity {
-  /// What is wrong with a database with ``MemorySchema``, one sentence each.
-  public static func problems(_ database: Database) throws -> [String] {
-    try FullTextIndex.memories.fits(database)
-      ? [] : ["the full-text index does not fit what is remembered"]
   }
 }

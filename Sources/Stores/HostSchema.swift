@@ -170,6 +170,13 @@ public enum HostSchema {
           ) STRICT;
           """)
     }
+    migrator.registerMigration("7 agents to be forgotten") { database in
+      try database.execute(
+        sql: """
+          -- Agents that are gone, and of which what is in other databases is to go, too.
+          CREATE TABLE forgetting (agent_id TEXT PRIMARY KEY NOT NULL, since REAL NOT NULL) STRICT, WITHOUT ROWID;
+          """)
+    }
     return migrator
   }
 }

@@ -192,28 +192,6 @@ struct AgentCommand: AsyncParsableCommand {
       }
     }
   }
-
-  struct Delete: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-      abstract: "Delete an agent and revoke its keys.",
-      discussion: "Example: osaurus-host agent delete Ada --yes")
-
-    @Argument(help: "Its name, id or address.") var agent: String
-    @OptionGroup var confirmation: ConfirmationOptions
-    @OptionGroup var output: OutputOptions
-
-    func run() async throws {
-      try Terminal.requireAnswer(assumingYes: confirmation.yes)
-      try await Owner.withConnection { owner in
-        let found = try await AgentRow.find(agent, owner)
-        try Terminal.confirm(
-          "\(found.loss.map { "\($0) " } ?? "")Delete \(found.name) for good?", assumingYes: confirmation.yes)
-        let answer = try await owner.send("DELETE", AgentRow.path(found.id))
-        if output.json { return try answer.show() }
-        Terminal.say("Deleted \(found.name); its keys are revoked, and its address is never used again.")
-      }
-    }
-  }
 }
 
 /// What can be said of an agent, at its making and later.

@@ -59,25 +59,39 @@ extension StorageCommand {
         Example: osaurus-host storage verify
 
         Every page, table, index, turn and attachment is looked at. It works with the service running or stopped, and \
-        changes nothing. Exit code 1 when something is broken.
+        without --repair changes nothing. Exit code 1 when something is broken.
+
+        With --repair, full-text indexes that do not fit their rows are made anew from them. Nothing else can be mended \
+        from what is there: restore it from a backup, or see 'osaurus-host storage quarantine'.
         """)
 
+    @Flag(help: "Make full-text indexes anew that do not fit their rows.") var repair = false
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
       let storage = try StorageCommand.storage()
       let line = ProgressLine(isQuiet: output.json || !Terminal.isDecorated(.error))
-      let found = try storage.verify { step in
-        line.show("\(step.done + 1) of \(step.all)  \(step.part)")
+      func verify() throws -> StorageVerification {
+        defer { line.clear() }
+        return try storage.verify { line.show("\($0.done + 1) of \($0.all)  \($0.part)") }
       }
-      line.clear()
+      var found = try verify()
+      var rebuilt: [String] = []
+      if repair, !found.brokenIndexes.isEmpty {
+        rebuilt = try await Self.rebuild(found.brokenIndexes)
+        found = try verify()
+      }
       if output.json {
         struct Answer: Encodable {
           let broken: Bool
           let findings: [StorageVerification.Finding]
+          let rebuilt: [String]
         }
-        Terminal.say(try JSONText.encode(Answer(broken: found.isBroken, findings: found.findings)))
+        Terminal.say(
+          try JSONText.encode(
+            Answer(broken: found.isBroken, findings: found.findings, rebuilt: rebuilt)))
       } else {
+        for index in rebuilt { Terminal.say("MENDED  \(index) was made anew") }
         for finding in found.findings {
           // What is thrown says of what it speaks.
           let part = finding.detail.hasPrefix(finding.part) ? "" : "\(finding.part): "
@@ -86,6 +100,18 @@ extension StorageCommand {
         Terminal.say(found.isBroken ? "Something is broken." : "Everything is as it was written.")
       }
       if found.isBroken { throw ExitCode(ExitStatus.failed.rawValue) }
+    }
+
+    private struct Indexes: Codable {
+      let indexes: [String]
+    }
+
+    private static func rebuild(_ indexes: [String]) async throws -> [String] {
+      try await Owner.withConnection { owner in
+        try await owner.send(
+          "POST", "/control/storage/rebuild", Indexes(indexes: indexes), timeout: .hours(1)
+        ).decoded(Indexes.self).indexes
+      }
     }
 
     private static func mark(_ state: StorageVerification.Finding.State) -> String {

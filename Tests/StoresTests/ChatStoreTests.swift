@@ -253,4 +253,25 @@ struct ChatStoreTests {
     #expect(try await chats.search("AND NEAR").count == 1)
     #expect(try await chats.search("OR").count == 1)
   }
+
+  @Test("the rows of the index fit into a page, also the full ones")
+  func indexPages() async throws {
+    let session = try await converse()
+    for round in 0..<20 {
+      let turns = (0..<50).map { turn in
+        let words = (0..<40).map { "word\(($0 * 7919 + turn * 104_729 + round * 1_299_709) % 100_000)" }
+        return NewTurn(role: "user", content: words.joined(separator: " "))
+      }
+      try await chats.append(turns, to: session.id)
+    }
+    let (pages, largest) = try await stores.chat.read { database in
+      (
+        try Int.fetchOne(database, sql: "SELECT count(*) FROM turns_text_data") ?? 0,
+        try Int.fetchOne(database, sql: "SELECT max(length(block)) FROM turns_text_data") ?? 0
+      )
+    }
+    #expect(pages > 20)
+    // A page of 4096 bytes, less SQLCipher's 80, SQLite's 35 and the row's header of 4.
+    #expect(largest > 3900 && largest <= 3977)
+  }
 }

@@ -10,13 +10,14 @@ import Testing
 @Suite("Changes that fail half-way")
 struct WholeOrNothingTests {
   enum Change: String, CaseIterable, Sendable {
-    case create, update, rotate, revokeAddress, delete
+    case create, update, rotate, revokeAddress, delete, forget
     case mint, revoke, revokeAll, revokeEverything, begin, use
     case trust, distrust
   }
 
   private static let tables = [
     "agents", "access_keys", "revoked_keys", "counter_thresholds", "whitelist", "counters", "invites",
+    "forgetting",
   ]
 
   private let stores: TemporaryStores
@@ -48,6 +49,7 @@ struct WholeOrNothingTests {
     case .rotate: _ = try await stores.agents.rotate(agent.id, derive: stores.derive)
     case .revokeAddress: _ = try await stores.agents.revokeAddress(agent.id)
     case .delete: try await stores.agents.delete(agent.id)
+    case .forget: try await stores.agents.delete(agent.id, forgetting: true)
     case .mint: _ = try await stores.keys.mint(by: stores.master.signingKey, label: "x", expiry: .never)
     case .revoke: _ = try await stores.keys.revoke(key.id)
     case .revokeAll: _ = try await stores.keys.revokeAll(issuer: key.issuer)

@@ -69,6 +69,9 @@ public struct AgentMemory: Sendable {
     try await store.forgetAll(agentID: agentID, layers: layers, conversation: conversation)
   }
 
+  /// How much an agent remembers.
+  public func count(agentID: UUID) async throws -> Int { try await store.count(agentID: agentID) }
+
   /// How the memory is doing.
   public struct Condition: Codable, Sendable {
     public let memories: Int

@@ -11,6 +11,8 @@ struct HostDatabases: Sendable {
   let host: StoreDatabase
   let chatHistory: StoreDatabase
   let memory: StoreDatabase
+  let methods: StoreDatabase
+  let toolIndex: StoreDatabase
   /// The attachments of conversations.
   let blobs: BlobStore
   /// Those of agents and plugins.
@@ -21,11 +23,19 @@ struct HostDatabases: Sendable {
 
   /// All that are open as long as the host is.
   var all: [(DatabaseName, StoreDatabase)] {
-    [(.host, host), (.chatHistory, chatHistory), (.memory, memory)]
+    [
+      (.host, host), (.chatHistory, chatHistory), (.memory, memory), (.methods, methods),
+      (.toolIndex, toolIndex),
+    ]
+  }
+
+  /// Those of them that opened.
+  var open: [(name: DatabaseName, database: StoreDatabase)] {
+    all.filter { (try? $0.1.check()) != nil }.map { ($0.0, $0.1) }
   }
 
   /// The databases that every host of this version has.
-  static let kept: [DatabaseName] = [.host, .chatHistory, .memory]
+  static let kept = DatabaseName.single
 
   /// Opens them, and makes what is not there yet. An import that was interrupted is done, or undone, first.
   /// - Throws: ``StorageError`` where `host.sqlite` does not open.
@@ -42,26 +52,26 @@ struct HostDatabases: Sendable {
     } catch {
       throw try explained(error, in: folders, key: key)
     }
-    let chatHistory = opened(.chatHistory, in: folders, key: key, migrator: ChatSchema.migrator)
-    let memory = opened(.memory, in: folders, key: key, migrator: MemorySchema.migrator)
-    var degraded: [DegradedDatabase] = []
-    for (name, result) in [(DatabaseName.chatHistory, chatHistory), (.memory, memory)] {
-      if case .failure(let error) = result { degraded.append(DegradedDatabase(name, error)) }
-    }
     let gate = AccessGate()
+    let others = [DatabaseName.chatHistory, .memory, .methods, .toolIndex].map { name in
+      (name, StoreDatabase(opened(name, in: folders, key: key), gate: gate))
+    }
     return HostDatabases(
-      host: StoreDatabase(host, gate: gate), chatHistory: StoreDatabase(chatHistory, gate: gate),
-      memory: StoreDatabase(memory, gate: gate), blobs: BlobStore(folders: folders, key: key),
-      cabinet: DatabaseCabinet(folders: folders, key: key, gate: gate), gate: gate, degraded: degraded)
+      host: StoreDatabase(host, gate: gate), chatHistory: others[0].1, memory: others[1].1,
+      methods: others[2].1, toolIndex: others[3].1, blobs: BlobStore(folders: folders, key: key),
+      cabinet: DatabaseCabinet(folders: folders, key: key, gate: gate), gate: gate,
+      degraded: others.compactMap { name, database in
+        if case .failure(let error) = database.result { DegradedDatabase(name, error) } else { nil }
+      })
   }
 
   /// A database, or why it does not open, now that `host.sqlite` has proven the key.
   private static func opened(
-    _ name: DatabaseName, in folders: HostFolders, key: DataKey, migrator: DatabaseMigrator
+    _ name: DatabaseName, in folders: HostFolders, key: DataKey
   ) -> Result<DatabasePool, StorageError> {
     Result { () throws(StorageError) in
       try checkBelongings(of: name, in: folders)
-      return try EncryptedDatabase.open(name, in: folders, key: key, migrator: migrator)
+      return try EncryptedDatabase.open(name, in: folders, key: key, migrator: migrator(of: name))
     }.mapError { $0.withProvenKey }
   }
 
@@ -81,7 +91,9 @@ struct HostDatabases: Sendable {
     case .host: HostSchema.migrator
     case .chatHistory: ChatSchema.migrator
     case .memory: MemorySchema.migrator
-    case .methods, .toolIndex, .agent, .plugin: nil
+    case .methods: MethodSchema.migrator
+    case .toolIndex: ToolIndexSchema.migrator
+    case .agent, .plugin: nil
     }
   }
 
@@ -131,7 +143,7 @@ struct HostDatabases: Sendable {
 
   /// - Throws: ``StorageError`` where one of them does not open.
   func requireAll() throws(StorageError) {
-    for database in [chatHistory, memory] { _ = try database.result.get() }
+    for (_, database) in all { _ = try database.result.get() }
   }
 
   /// Opens the databases anew, under another key perhaps, in the place of those that were closed. Nobody may be at them.
@@ -148,6 +160,19 @@ struct HostDatabases: Sendable {
   /// Lets every call fail for a reason.
   func shut(_ reason: StorageError) {
     for (_, database) in all { database.exchange(for: .failure(reason)) }
+  }
+
+  /// Makes full-text indexes anew from the rows that they are over.
+  /// - Returns: those that are, of the ones asked for.
+  func rebuild(_ names: Set<String>) async throws -> [String] {
+    var rebuilt: [String] = []
+    for (name, database) in open {
+      for index in FullTextIndex.all(in: name) where names.contains(index.name) {
+        try await database.write { try index.rebuild($0) }
+        rebuilt.append(index.name)
+      }
+    }
+    return rebuilt
   }
 
   /// Writes what is left in the logs into the databases and closes them.

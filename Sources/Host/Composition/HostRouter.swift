@@ -59,14 +59,16 @@ enum HostRouter {
         peers: peers, keys: services.keys, access: services.access, logger: services.logger))
     routes.add(MemoryRoutes(access: services.access, memory: services.memory, policy: policy))
     routes.add(ControlMemoryRoutes(agents: services.agents, memory: services.memory))
+    routes.add(ControlToolRoutes(tools: services.tools))
     routes.add(ControlStatusRoutes(services: services))
-    routes.add(ControlStorageRoutes(maintenance: services.maintenance))
+    routes.add(ControlStorageRoutes(maintenance: services.maintenance, databases: services.databases))
     routes.add(ControlRotationRoutes(rotation: services.rotation))
     routes.add(ControlIdentityRoutes(services: services))
     routes.add(
       ControlAgentRoutes(
         master: services.master, agents: services.agents, keys: services.keys, trusted: services.trusted,
         access: services.access))
+    routes.add(ControlAgentDeletionRoutes(services: services))
     routes.add(
       ControlKeyRoutes(
         master: services.master, agents: services.agents, keys: services.keys, trusted: services.trusted,

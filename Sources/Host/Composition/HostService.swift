@@ -67,6 +67,10 @@ public struct HostService: Service {
         }
         group.addTask { await services.memory.keepEmbedding(logger: services.logger) }
         group.addTask {
+          await services.publishTools()
+          await services.tools.keepEmbedding(logger: services.logger)
+        }
+        group.addTask {
           await services.access.uses.keepWriting(to: services.keys, logger: services.logger)
         }
         group.addTask { await services.maintenance.run() }

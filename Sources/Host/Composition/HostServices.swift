@@ -34,6 +34,8 @@ public final class HostServices: Sendable {
   let models: ModelCatalogue
   let runner: AgentRunner
   let memory: AgentMemory
+  let methods: MethodStore
+  let tools: ToolCatalogue
   let access: HostAccess
   let admission: Admission
   let maintenance: Maintenance
@@ -74,6 +76,7 @@ public final class HostServices: Sendable {
       let settled = try await services.identity.master()
       services.identityAtOpen.withLock { $0 = settled }
       try await services.access.refresh()
+      try await services.finishForgetting()
       return services
     } catch {
       try? await client.shutdown()
@@ -112,6 +115,10 @@ public final class HostServices: Sendable {
     runner = AgentRunner(chats: chats, models: models)
     memory = AgentMemory(
       store: MemoryStore(databases.memory), models: models,
+      embeddingModel: settings.embeddingModel)
+    methods = MethodStore(databases.methods)
+    tools = ToolCatalogue(
+      store: ToolStore(databases.toolIndex), models: models,
       embeddingModel: settings.embeddingModel)
     access = HostAccess(master: master, agents: agents, keys: keys)
     announcements = HostAnnouncements(isExposed: settings.isExposed, logger: logger)

@@ -38,6 +38,13 @@ actor Maintenance {
     var removedBlobs = 0
     /// What did not succeed, one sentence each.
     var failures: [String] = []
+
+    fileprivate mutating func add(_ other: Report) {
+      done += other.done
+      postponed += other.postponed
+      removedBlobs += other.removedBlobs
+      failures += other.failures
+    }
   }
 
   /// Does what is due, first after half a minute and then every half hour, until it is cancelled.
@@ -56,26 +63,33 @@ actor Maintenance {
   func tend(now: Date, all: Bool) async -> Report {
     var report = Report()
     var stamps = (try? MaintenanceStamps.read(folders)) ?? MaintenanceStamps()
-    for (name, pool) in pools {
+    func due(_ name: DatabaseName) -> [MaintenanceTask] {
       let due = stamps.due(name.rawValue, now: now)
-      for task in all ? MaintenanceTask.allCases : due {
-        let entry = Report.Entry(database: name.rawValue, task: task)
-        guard !isBusy() else {
-          report.postponed.append(entry)
-          continue
-        }
+      return all ? MaintenanceTask.allCases : due
+    }
+    for (name, pool) in databases.open {
+      report.add(await look(after: name, pool, due(name)))
+    }
+    do {
+      // Those of agents and plugins, one at a time.
+      let existing = try DatabaseName.existing(in: folders)
+      for name in existing where !DatabaseName.single.contains(name) {
+        let tasks = due(name)
+        guard !tasks.isEmpty else { continue }
         do {
-          guard try await perform(task, on: pool, isChats: name == .chatHistory, &report) else {
-            report.postponed.append(entry)
-            continue
+          let done = try await databases.cabinet.withExisting(name) {
+            await self.look(after: name, StoreDatabase($0), tasks)
           }
-          stamps.note(task, of: name.rawValue, at: now)
-          report.done.append(entry)
+          report.add(done ?? Report())
         } catch {
-          report.failures.append("\(task.rawValue) of \(name.rawValue): \(error)")
+          report.failures.append("\(name.rawValue): \(error)")
         }
       }
+      stamps.keep(Set(existing.map(\.rawValue)))
+    } catch {
+      report.failures.append("\(error)")
     }
+    for entry in report.done { stamps.note(entry.task, of: entry.database, at: now) }
     do {
       try stamps.write(folders)
     } catch {
@@ -84,8 +98,28 @@ actor Maintenance {
     return report
   }
 
-  private var pools: [(DatabaseName, StoreDatabase)] {
-    databases.all.filter { (try? $0.1.check()) != nil }
+  /// Does some tasks for a database.
+  private func look(after name: DatabaseName, _ pool: StoreDatabase, _ tasks: [MaintenanceTask]) async
+    -> Report
+  {
+    var report = Report()
+    for task in tasks {
+      let entry = Report.Entry(database: name.rawValue, task: task)
+      guard !isBusy() else {
+        report.postponed.append(entry)
+        continue
+      }
+      do {
+        if try await perform(task, on: pool, isChats: name == .chatHistory, &report) {
+          report.done.append(entry)
+        } else {
+          report.postponed.append(entry)
+        }
+      } catch {
+        report.failures.append("\(task.rawValue) of \(name.rawValue): \(error)")
+      }
+    }
+    return report
   }
 
   /// - Returns: whether it came to its end; false where it left off because an answer is being made.

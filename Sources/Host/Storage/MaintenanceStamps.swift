@@ -45,6 +45,9 @@ public struct MaintenanceStamps: Codable, Hashable, Sendable {
     databases[name, default: [:]][task.rawValue] = now
   }
 
+  /// Lets go of what was noted of databases that are gone.
+  mutating func keep(_ names: Set<String>) { databases = databases.filter { names.contains($0.key) } }
+
   /// What was written; nothing where there is no such file or it makes no sense.
   /// - Throws: `KeyringError` where it cannot be read.
   static func read(_ folders: HostFolders) throws -> MaintenanceStamps {

@@ -91,6 +91,7 @@ public struct Quarantine: Sendable {
         throw HostError.dataInUse(folder: folders.data.path)
       }
       defer { withExtendedLifetime(service) {} }
+      // An index that does not fit is made anew, and no reason.
       guard let problem = storage.inside(name, isCurrent: found == .current).problems.first else {
         throw HostError.notBroken(database: name.rawValue)
       }

@@ -12,6 +12,8 @@ public struct StorageVerification: Encodable, Sendable {
     public let part: String
     public let state: State
     public let detail: String
+    /// The full-text index that is to be made anew, where that is all there is to mend.
+    public var index: String?
   }
 
   /// What it is at.
@@ -26,8 +28,13 @@ public struct StorageVerification: Encodable, Sendable {
   /// Whether something is not as it was written.
   public var isBroken: Bool { findings.contains { $0.state == .broken } }
 
-  fileprivate mutating func add(_ part: String, _ state: Finding.State, _ detail: String) {
-    findings.append(Finding(part: part, state: state, detail: detail))
+  /// The full-text indexes that do not fit their rows; ``HostServices`` makes them anew.
+  public var brokenIndexes: [String] { findings.compactMap(\.index) }
+
+  fileprivate mutating func add(
+    _ part: String, _ state: Finding.State, _ detail: String, index: String? = nil
+  ) {
+    findings.append(Finding(part: part, state: state, detail: detail, index: index))
   }
 }
 
@@ -55,12 +62,18 @@ extension HostStorage {
         found.add(name.rawValue, .note, "is not there; the service makes it anew")
         if name == .chatHistory { referred = [] }
       case .success(let condition):
-        let (problems, blobs) = inside(name, isCurrent: condition == .current)
-        for problem in problems { found.add(name.rawValue, .broken, problem) }
-        if problems.isEmpty {
+        let inside = inside(name, isCurrent: condition == .current)
+        for problem in inside.problems { found.add(name.rawValue, .broken, problem) }
+        for index in inside.brokenIndexes {
+          found.add(
+            name.rawValue, .broken,
+            "the full-text index \(index) does not fit its rows; 'osaurus-host storage verify --repair' makes it anew",
+            index: index)
+        }
+        if inside.isGood {
           found.add(name.rawValue, .good, "every page, table and index is as it was written")
         }
-        if name == .chatHistory { referred = blobs }
+        if name == .chatHistory { referred = inside.blobs }
       }
     }
     try verify(names, referred: referred, into: &found) { done in
@@ -70,22 +83,40 @@ extension HostStorage {
     return found
   }
 
-  /// What is wrong inside a database that opens, and the blobs that it refers to where it tells.
-  func inside(_ name: DatabaseName, isCurrent: Bool) -> (problems: [String], blobs: Set<BlobName>?) {
+  /// What is found inside a database that opens.
+  struct Inside {
+    /// What is wrong and cannot be mended from what is there.
+    var problems: [String] = []
+    /// The full-text indexes that do not fit their rows.
+    var brokenIndexes: [String] = []
+    /// The blobs that it refers to, where it tells.
+    var blobs: Set<BlobName>?
+
+    var isGood: Bool { problems.isEmpty && brokenIndexes.isEmpty }
+  }
+
+  func inside(_ name: DatabaseName, isCurrent: Bool) -> Inside {
     do {
       return try EncryptedDatabase.read(name, in: folders, key: key) { database in
-        let problems = try DatabaseIntegrity.problems(database)
-        guard isCurrent, problems.isEmpty else { return (problems, nil) }
-        switch name {
-        case .chatHistory:
+        let indexes = isCurrent ? FullTextIndex.all(in: name) : []
+        var inside = Inside()
+        // SQLite looks at full-text indexes, too, and at less of them.
+        let complaints = try DatabaseIntegrity.problems(database)
+        inside.problems = complaints.filter { text in !indexes.contains { $0.isMeant(by: text) } }
+        guard isCurrent, inside.problems.isEmpty else { return inside }
+        if name == .chatHistory {
           let chat = try ChatIntegrity(checking: database)
-          return (chat.problems, chat.blobs)
-        case .memory: return (try MemoryIntegrity.problems(database), nil)
-        case .host, .methods, .toolIndex, .agent, .plugin: return ([], nil)
+          (inside.problems, inside.blobs) = (chat.problems, chat.blobs)
         }
+        for index in indexes {
+          if try complaints.contains(where: index.isMeant) || !index.fits(database) {
+            inside.brokenIndexes.append(index.name)
+          }
+        }
+        return inside
       }
     } catch {
-      return ([error.description], nil)
+      return Inside(problems: [error.description])
     }
   }
 

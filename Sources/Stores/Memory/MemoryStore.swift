@@ -112,6 +112,11 @@ public struct MemoryStore: Sendable {
     }
   }
 
+  /// How much an agent remembers.
+  public func count(agentID: UUID) async throws -> Int {
+    try await pool.read { try MemoryEntry.filter(Column("agent_id") == agentID.uuidString).fetchCount($0) }
+  }
+
   /// Forgets one memory: its row, its place in the index and its vector, all at once.
   /// - Throws: ``MemoryError/noSuchMemory(_:)``.
   public func forget(_ id: UUID) async throws {

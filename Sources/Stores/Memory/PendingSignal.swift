@@ -44,9 +44,13 @@ extension MemoryStore {
     return SignalBatch(claim: claim, agentID: agentID, conversationID: conversation, signals: signals)
   }
 
-  /// Remembers what was learned from a batch and lets its exchanges go, all at once.
+  /// Remembers what was learned from a batch and lets its exchanges go, all at once. What was forgotten meanwhile is not
+  /// learned from.
   public func finish(_ batch: SignalBatch, learned: [NewMemory], now: Date = Date()) async throws {
     try await pool.write { database in
+      try database.execute(
+        sql: "DELETE FROM pending_signals WHERE claim = ?", arguments: [batch.claim.uuidString])
+      guard database.changesCount > 0 else { return }
       for memory in learned {
         // What a model made of a conversation stays with the agent of that conversation.
         try MemoryEntry(
@@ -56,8 +60,6 @@ extension MemoryStore {
           lastUsedAt: nil, happenedAt: (memory.happenedAt ?? now).asStored, createdAt: now.asStored
         ).insert(database)
       }
-      try database.execute(
-        sql: "DELETE FROM pending_signals WHERE claim = ?", arguments: [batch.claim.uuidString])
     }
   }
 

@@ -35,6 +35,8 @@ public enum MethodSchema {
           CREATE VIRTUAL TABLE methods_text USING fts5 (
             scope, tier, name, description, occasion, body, content = 'methods', content_rowid = 'row_id',
             tokenize = 'unicode61 remove_diacritics 2');
+          -- As large as fits into a page of SQLCipher.
+          INSERT INTO methods_text (methods_text, rank) VALUES ('pgsz', 3970);
           CREATE TRIGGER methods_ai AFTER INSERT ON methods BEGIN
             INSERT INTO methods_text (rowid, scope, tier, name, description, occasion, body)
               VALUES (new.row_id, new.scope, new.tier, new.name, new.description, new.occasion, new.body);

@@ -140,6 +140,11 @@ public struct MethodStore: Sendable {
     }
   }
 
+  /// How many methods an agent learned.
+  public func count(agentID: UUID) async throws -> Int {
+    try await pool.read { try MethodRecord.filter(Column("agent_id") == agentID.uuidString).fetchCount($0) }
+  }
+
   /// Forgets a method with all that came of it.
   /// - Throws: ``MethodError/noSuchMethod(_:)``.
   public func forget(_ id: UUID, by agentID: UUID?) async throws {

@@ -25,6 +25,8 @@ public enum ToolIndexSchema {
           CREATE VIRTUAL TABLE tools_text USING fts5 (
             name, description, parameter_words, content = 'tools', content_rowid = 'row_id',
             tokenize = 'unicode61 remove_diacritics 2');
+          -- As large as fits into a page of SQLCipher.
+          INSERT INTO tools_text (tools_text, rank) VALUES ('pgsz', 3970);
           CREATE TRIGGER tools_ai AFTER INSERT ON tools BEGIN
             INSERT INTO tools_text (rowid, name, description, parameter_words)
               VALUES (new.row_id, new.name, new.description, new.parameter_words);

@@ -1,4 +1,8 @@
 import Foundation
+import GRDB
+import Keyring
+import Storage
+import Stores
 import Testing
 
 @testable import Host
@@ -16,7 +20,7 @@ struct StorageCareCommandTests {
         let status = try await program("storage", "status", "--json")
         #expect(status.status == 0)
         let databases = try #require(status.json["databases"] as? [[String: Any]])
-        #expect(databases.map { $0["condition"] as? String } == ["current", "current", "current"])
+        #expect(databases.map { $0["condition"] as? String } == Array(repeating: "current", count: 5))
         #expect((status.json["keyGeneration"] as? String)?.count == 16)
         #expect(try await program("storage", "status").output.contains("chat/history.sqlite"))
         let verify = try await program("storage", "verify", "--json")
@@ -32,9 +36,42 @@ struct StorageCareCommandTests {
       #expect(try await program("storage", "maintain").output.contains("Nothing is due."))
       try await program.serve { _ in
         let again = try await program("storage", "maintain", "--now", "--json")
-        #expect((again.json["done"] as? [Any])?.count == 9)
+        #expect((again.json["done"] as? [Any])?.count == 15)
       }
       try await look()
+    }
+  }
+
+  @Test(
+    "a full-text index that does not fit is told, and made anew where that is asked",
+    arguments: [false, true])
+  func repaired(served: Bool) async throws {
+    try await Program.run { program in
+      _ = try await program("agent", "create", "Ada")
+      _ = try await program("memory", "add", "--agent", "Ada", "The ladder is behind the shed.")
+      let folders = HostFolders(home: URL(filePath: program.home))
+      let settings = try HostSettings.load(folders: folders, environment: [:])
+      let databases = try HostDatabases.open(
+        in: folders, key: try HostStorage(folders: folders, settings: settings).key)
+      try await databases.memory.write {
+        try $0.execute(sql: "INSERT INTO memories_text (memories_text) VALUES ('delete-all')")
+      }
+      databases.close()
+      func walk() async throws {
+        #expect(try await program("memory", "search", "ladder").output.contains("Nothing"))
+        let found = try await program("storage", "verify")
+        #expect(found.status == 1 && found.output.contains("storage verify --repair"))
+        let repaired = try await program("storage", "verify", "--repair", "--json")
+        #expect(repaired.status == 0)
+        #expect(repaired.json["rebuilt"] as? [String] == ["memories_text"])
+        #expect(try await program("memory", "search", "ladder").output.contains("behind the shed"))
+        #expect(try await program("storage", "verify", "--repair").output.contains("as it was written"))
+      }
+      if served {
+        try await program.serve { _ in try await walk() }
+      } else {
+        try await walk()
+      }
     }
   }
 
@@ -48,7 +85,7 @@ struct StorageCareCommandTests {
       let status = try await program("storage", "status", "--json")
       #expect(
         (status.json["databases"] as? [[String: Any]])?.map { $0["condition"] as? String } == [
-          "corrupt", "current", "current",
+          "corrupt", "current", "current", "current", "current",
         ])
       try await program.serve { _ in
         let status = try await program("status")
@@ -76,7 +113,7 @@ struct StorageCareCommandTests {
       let healthy = try await program("storage", "quarantine", "host/host.sqlite", "--yes", "--json")
       #expect(healthy.status == 1)
       #expect(healthy.code == "not_broken")
-      for name in ["methods/methods.sqlite", "../x", "history.sqlite", ""] {
+      for name in ["plugins/weather/data.sqlite", "../x", "history.sqlite", ""] {
         #expect(try await program("storage", "quarantine", name, "--yes").status == 4, "\(name)")
       }
       try bend(program, "host/host.sqlite", at: 100)

@@ -51,7 +51,8 @@ final class DegradedHostTests: Sendable {
     await services.shutdown()
     #expect(try Data(contentsOf: DatabaseName.chatHistory.file(in: folders)) == before)
     let check = try HostCheck(folders: folders, settings: settings)
-    #expect(check.databases == [.host: .current, .memory: .current])
+    #expect(
+      check.databases == [.host: .current, .memory: .current, .methods: .current, .toolIndex: .current])
     #expect(check.degraded.map(\.name) == ["chat/history.sqlite"])
   }
 
@@ -96,7 +97,7 @@ final class DegradedHostTests: Sendable {
     let settings = try await made()
     let key = try HostKeyStore.keys(of: settings, folders: folders).1
     var newer = try #require(HostDatabases.migrator(of: .chatHistory))
-    newer.registerMigration("4 from the future") { _ in }
+    newer.registerMigration("99 from the future") { _ in }
     try EncryptedDatabase.open(.chatHistory, in: folders, key: key, migrator: newer).close()
     let services = try await open(settings)
     #expect(services.degraded.map(\.fault) == [.migration])

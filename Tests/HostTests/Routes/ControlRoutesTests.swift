@@ -15,7 +15,8 @@ struct ControlRoutesTests {
     ("GET", "/control/keys"), ("POST", "/control/keys"), ("GET", "/control/keys/x"),
     ("POST", "/control/keys/x/revoke"), ("POST", "/control/keys/revoke-all"), ("GET", "/control/issuers"),
     ("POST", "/control/issuers"), ("POST", "/control/issuers/x/distrust"), ("GET", "/v1/control/status"),
-    ("GET", "/api/control/keys"),
+    ("GET", "/api/control/keys"), ("POST", "/control/agents/Ada/forget"), ("GET", "/control/tools"),
+    ("POST", "/control/tools/search"), ("GET", "/control/tools/x"), ("POST", "/control/storage/rebuild"),
   ]
 
   @Test("nobody reaches them over TCP or through the channel, whatever key they have")

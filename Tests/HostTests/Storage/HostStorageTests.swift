@@ -15,7 +15,10 @@ struct HostStorageTests {
     let before = try host.content()
     let status = try host.storage.status()
     #expect(
-      status.databases.map(\.name) == ["chat/history.sqlite", "host/host.sqlite", "memory/memory.sqlite"])
+      status.databases.map(\.name) == [
+        "chat/history.sqlite", "host/host.sqlite", "memory/memory.sqlite", "methods/methods.sqlite",
+        "tools/index.sqlite",
+      ])
     #expect(
       status.databases.allSatisfy { $0.condition == "current" && $0.keyGeneration == status.keyGeneration })
     #expect(status.databases.first?.schemaVersion == ChatSchema.migrator.migrations.count)
@@ -38,7 +41,7 @@ struct HostStorageTests {
     var steps: [Int] = []
     let found = try host.storage.verify { steps.append($0.done) }
     #expect(!found.isBroken)
-    #expect(steps == Array(0..<4))
+    #expect(steps == Array(0..<6))
     #expect(found.findings.allSatisfy { $0.state == .good })
     await services.shutdown()
   }
@@ -46,7 +49,7 @@ struct HostStorageTests {
   @Test("a flipped byte in any page of any database is found, and told of that database alone")
   func everyPage() async throws {
     let host = try await StoredHost()
-    for name in [DatabaseName.chatHistory, .host, .memory] {
+    for name in DatabaseName.single {
       let file = host.file(name)
       let pages = try Data(contentsOf: file).count / 4096
       #expect(pages > 5)
@@ -115,6 +118,63 @@ struct HostStorageTests {
     }
     again.close()
     #expect(try host.broken() == ["memory/memory.sqlite"])
+  }
+
+  /// The ways in which an index comes to be broken, as SQL about one that is called by this name.
+  private static let breakages: [(what: String, sql: @Sendable (String) -> String)] = [
+    ("emptied", { "INSERT INTO \($0) (\($0)) VALUES ('delete-all')" }),
+    ("a row of it is gone", { "DELETE FROM \($0)_docsize WHERE id = (SELECT max(id) FROM \($0)_docsize)" }),
+    ("overwritten", { "UPDATE \($0)_data SET block = zeroblob(20) WHERE id > 10" }),
+  ]
+
+  @Test(
+    "a full-text index that is broken is found in every database, is no reason to move it, and is made anew")
+  func rebuiltIndexes() async throws {
+    let host = try await StoredHost()
+    let agent = UUID()
+    let filled = try host.open()
+    _ = try await MemoryStore(filled.memory).add(NewMemory(agentID: agent, content: "a tulip"))
+    _ = try await MethodStore(filled.methods).add(
+      MethodText(name: "tulip", description: "grows", body: "water it"), agentID: agent, writtenBy: nil)
+    try await ToolStore(filled.toolIndex).replace(
+      [
+        NewTool(
+          name: #require(ToolName(rawValue: "grow_tulip")), description: "Grows one.", runtime: .sandbox,
+          parameters: ToolParameters(json: "{}"))
+      ], of: .host)
+    filled.close()
+    #expect(try host.broken().isEmpty)
+    let indexes = DatabaseName.single.flatMap { name in FullTextIndex.all(in: name).map { (name, $0) } }
+    #expect(
+      indexes.map(\.1.name) == ["turns_text", "memories_text", "methods_text", "tools_text"])
+    for (what, sql) in Self.breakages {
+      for (name, index) in indexes {
+        let databases = try host.open()
+        let pool = try #require(databases.open.first { $0.name == name }?.database)
+        let breaking = sql(index.name)
+        try await pool.write { try $0.execute(sql: breaking) }
+        databases.close()
+        let found = try host.storage.verify()
+        #expect(found.brokenIndexes == [index.name], "\(what)")
+        #expect(found.findings.filter { $0.state == .broken }.map(\.part) == [name.rawValue], "\(what)")
+        #expect(throws: HostError.notBroken(database: name.rawValue)) {
+          try Quarantine(host.storage).check(name)
+        }
+        let services = try await host.services()
+        #expect(try await services.databases.rebuild(Set(found.brokenIndexes + ["nonsense"])) == [index.name])
+        await services.shutdown()
+        #expect(try host.broken().isEmpty, "\(what)")
+      }
+    }
+    let again = try host.open()
+    #expect(
+      try await ChatStore(again.chatHistory, blobs: again.blobs).search("tulip").count == 20)
+    #expect(
+      try await MemoryStore(again.memory).search(MemoryQuestion(agentID: agent, text: "tulip"))
+        .count == 1)
+    #expect(try await MethodStore(again.methods).search("tulip", for: agent).count == 1)
+    #expect(try await ToolStore(again.toolIndex).search("tulip").count == 1)
+    again.close()
   }
 
   @Test("slots that do not fit the key are found")

@@ -110,6 +110,76 @@ struct MaintenanceTests {
     }
   }
 
+  @Test("databases of agents and plugins are looked after, too, whatever is in them, and are closed again")
+  func cabinet() async throws {
+    try await tend { maintenance, databases, _, busy, folders in
+      func size(_ name: DatabaseName) -> Int { (try? Data(contentsOf: name.file(in: folders)).count) ?? 0 }
+      let names = [
+        DatabaseName.agent(UUID()), .plugin(try #require(PluginID(rawValue: "weather"))),
+      ]
+      var migrator = DatabaseMigrator()
+      migrator.registerMigration("1 of its own") {
+        try $0.execute(sql: "CREATE TABLE own (id INTEGER PRIMARY KEY, what TEXT)")
+      }
+      for name in names {
+        try await databases.cabinet.withDatabase(name, migrator: migrator) { pool in
+          try await pool.write {
+            try $0.execute(
+              sql: """
+                WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+                INSERT INTO own (what) SELECT hex(randomblob(200)) FROM n;
+                DELETE FROM own WHERE id > 10;
+                """)
+          }
+        }
+      }
+      await databases.cabinet.closeAll()
+      let before = names.map { size($0) }
+      #expect(before.allSatisfy { $0 > 500_000 })
+      busy.value.withLock { $0 = true }
+      let later = await maintenance.tend(now: Self.start, all: true)
+      #expect(Set(later.postponed.map(\.database)).isSuperset(of: names.map(\.rawValue)))
+      busy.value.withLock { $0 = false }
+      let report = await maintenance.tend(now: Self.start, all: true)
+      #expect(report.failures.isEmpty)
+      for name in names {
+        #expect(report.done.filter { $0.database == name.rawValue }.map(\.task) == MaintenanceTask.allCases)
+        #expect(size(name) < 100_000)
+        #expect(try MaintenanceStamps.read(folders).databases[name.rawValue]?.count == 3)
+      }
+      #expect(await databases.cabinet.open.isEmpty)
+      // One that is in use is looked after through the connections that it has.
+      try await databases.cabinet.withDatabase(names[0], migrator: migrator) { pool in
+        let report = await maintenance.tend(now: Self.start, all: true)
+        #expect(report.failures.isEmpty)
+        await #expect(throws: StorageError.busy(database: names[0].rawValue)) {
+          try await databases.cabinet.delete(names[0])
+        }
+        let left = try await pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM own") }
+        #expect(left == 10)
+      }
+      let wasThere = try await databases.cabinet.delete(names[0])
+      let isThere = try await databases.cabinet.delete(names[0])
+      #expect(wasThere && !isThere)
+      _ = await maintenance.tend(now: Self.start, all: false)
+      #expect(try MaintenanceStamps.read(folders).databases[names[0].rawValue] == nil)
+      #expect(try DatabaseName.existing(in: folders).contains(names[1]))
+      #expect(try !DatabaseName.existing(in: folders).contains(names[0]))
+    }
+  }
+
+  @Test("a database of an agent that does not open is told, and the others are looked after")
+  func brokenCabinet() async throws {
+    try await tend { maintenance, _, _, _, folders in
+      let name = DatabaseName.agent(UUID())
+      try PrivateFile.makeFolder(name.file(in: folders).deletingLastPathComponent())
+      try PrivateFile.replace(name.file(in: folders), with: [UInt8](repeating: 1, count: 8192))
+      let report = await maintenance.tend(now: Self.start, all: true)
+      #expect(report.failures.count == 1 && report.failures[0].hasPrefix(name.rawValue))
+      #expect(Set(report.done.map(\.database)).count == DatabaseName.single.count)
+    }
+  }
+
   @Test("attachments that nobody refers to go")
   func blobs() async throws {
     try await tend { maintenance, databases, _, _, folders in

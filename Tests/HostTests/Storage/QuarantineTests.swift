@@ -70,8 +70,9 @@ struct QuarantineTests {
     #expect(throws: HostError.notBroken(database: "chat/history.sqlite")) {
       try quarantine.move(.chatHistory)
     }
-    #expect(throws: HostError.nothingToMove(database: "methods/methods.sqlite")) {
-      try quarantine.move(.methods)
+    let plugin = DatabaseName.plugin(try #require(PluginID(rawValue: "weather")))
+    #expect(throws: HostError.nothingToMove(database: "plugins/weather/data.sqlite")) {
+      try quarantine.move(plugin)
     }
     let agent = DatabaseName.agent(UUID())
     #expect(throws: HostError.nothingToMove(database: agent.rawValue)) { try quarantine.move(agent) }
@@ -97,7 +98,7 @@ struct QuarantineTests {
     try FileKeyStore(file: host.folders.keyFile).store(.random(count: 32), as: .dataKey)
     let before = try host.content()
     let quarantine = Quarantine(try HostStorage(folders: host.folders, settings: host.settings))
-    for name in [DatabaseName.chatHistory, .host, .memory] {
+    for name in DatabaseName.single {
       #expect(throws: StorageError.wrongKey(database: name.rawValue)) { try quarantine.move(name) }
     }
     #expect(try host.content() == before)

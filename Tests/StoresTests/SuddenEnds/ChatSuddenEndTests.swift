@@ -109,6 +109,7 @@ struct ChatSuddenEndTests {
     #expect(unsaid <= 1)
     let problems = try await stores.chat.read {
       try DatabaseIntegrity.problems($0) + ChatIntegrity(checking: $0).problems
+        + (FullTextIndex.turns.fits($0) ? [] : ["the index"])
     }
     #expect(problems.isEmpty)
     for name in try stores.blobs.names() { try stores.blobs.verify(name) }
@@ -148,6 +149,7 @@ struct ChatSuddenEndTests {
     #expect(kept.map(\.content) == (0..<400).filter { $0 % 4 == 0 }.map { TemporaryStores.line($0) })
     let problems = try await stores.chat.read {
       try DatabaseIntegrity.problems($0) + ChatIntegrity(checking: $0).problems
+        + (FullTextIndex.turns.fits($0) ? [] : ["the index"])
     }
     #expect(problems.isEmpty)
   }

@@ -17,7 +17,6 @@ struct ControlAgentRoutes: RouteGroup {
     routes.on(.post, "/control/agents", .administration, use: create)
     routes.on(.get, "/control/agents/{ref}", .administration, use: show)
     routes.on(.patch, "/control/agents/{ref}", .administration, use: update)
-    routes.on(.delete, "/control/agents/{ref}", .administration, use: delete)
     routes.on(.post, "/control/agents/{ref}/rotate", .administration, use: rotate)
     routes.on(.post, "/control/agents/{ref}/revoke", .administration, use: revoke)
   }
@@ -77,14 +76,6 @@ struct ControlAgentRoutes: RouteGroup {
       }
       try await access.refresh()
       return try .json(try await shown(updated))
-    }
-  }
-
-  private func delete(_ request: Request, _ context: HostContext) async throws -> Response {
-    try await ControlFailure.answering {
-      let gone = try await agents.delete(try await agent(of: context).id)
-      try await access.refresh()
-      return try .json(try await shown(gone))
     }
   }
 

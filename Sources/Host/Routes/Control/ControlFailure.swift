@@ -28,6 +28,8 @@ struct ControlFailure: Error, Hashable {
       return ControlFailure(error).response
     } catch let error as MemoryError {
       return ControlFailure(error).response
+    } catch let error as ToolError {
+      return ControlFailure(error).response
     } catch HostError.rotationRunning {
       return ControlFailure.rotationRunning.response
     }
@@ -51,6 +53,16 @@ struct ControlFailure: Error, Hashable {
       switch error {
       case .noSuchMemory: (.notFound, "memory_not_found")
       case .badContent, .badSalience, .needsAgent, .badConversation: (.badRequest, "invalid_request")
+      }
+    self.init(status: status, code: code, message: error.description)
+  }
+
+  private init(_ error: ToolError) {
+    let (status, code): (HTTPResponse.Status, String) =
+      switch error {
+      case .noSuchTool: (.notFound, "tool_not_found")
+      case .ambiguousTool: (.conflict, "tool_ambiguous")
+      case .badDescription, .badParameters, .nameTwice, .tooMany: (.badRequest, "invalid_request")
       }
     self.init(status: status, code: code, message: error.description)
   }
