@@ -126,11 +126,11 @@ struct ImportStage {
           listed.file.path, reason: "its tables do not have the rows that were exported")
       }
       try look(at: name)
+      if !FullTextIndex.all(in: name).isEmpty { try withPool(name) { try Self.mendIndexes(of: name, $0) } }
       switch name {
       case .chatHistory: try finishHistory()
-      case .memory: try withPool(name) { try Self.require(name, MemoryIntegrity.problems($0)) }
       case .host: try requireIdentity(master)
-      case .methods, .toolIndex, .agent, .plugin: break
+      case .memory, .methods, .toolIndex, .agent, .plugin: break
       }
     }
     guard databases[.host] != nil else { throw ExportFault.lacks("databases/\(DatabaseName.host.rawValue)") }
@@ -145,13 +145,21 @@ struct ImportStage {
   private func look(at name: DatabaseName) throws {
     let migrator = HostDatabases.migrator(of: name)
     let problems = try EncryptedDatabase.read(name, in: folders, key: key) { database -> [String] in
-      let problems = try DatabaseIntegrity.problems(database)
+      let indexes = FullTextIndex.all(in: name)
+      let problems = try DatabaseIntegrity.problems(database).filter { text in
+        !indexes.contains { $0.isMeant(by: text) }
+      }
       guard let migrator, problems.isEmpty else { return problems }
       if try migrator.hasBeenSuperseded(database) { throw StorageError.newerSchema(database: name.rawValue) }
       return try SchemaLikeness.fits(database, migrator)
         ? [] : ["its tables and triggers are not those of osaurus-host"]
     }
     try Self.require(name, problems)
+  }
+
+  /// A full-text index says nothing that the rows do not: one that does not fit them is made anew.
+  private static func mendIndexes(of name: DatabaseName, _ database: Database) throws {
+    for index in FullTextIndex.all(in: name) where try !index.fits(database) { try index.rebuild(database) }
   }
 
   /// Every turn with its hash, every attachment that is referred to, and no other; then their new names.
