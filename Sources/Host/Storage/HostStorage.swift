@@ -10,17 +10,19 @@ public struct HostStorage: Sendable {
   let folders: HostFolders
   let settings: HostSettings
   let key: DataKey
-  private let use: DataUse
+  let use: DataUse
   /// The identity of the host.
   let address: Address
 
-  /// An exchange of the data key that was interrupted is brought to its end first; none begins as long as this is there.
+  /// An exchange of the data key and an import that were interrupted are brought to their end first; none begins as long as
+  /// this is there.
   /// - Throws: ``HostError/rotationRunning``, `KeyringError` where the keys cannot be had, ``HostError/keysMissing(keyStore:)`` where there are none.
   public init(folders: HostFolders, settings: HostSettings) throws {
     self.folders = folders
     self.settings = settings
     try KeyRotation(folders: folders).finish()
     use = try DataUse.shared(folders)
+    try ImportSwitch(folders: folders).finish()
     let (master, key) = try HostKeyStore.keys(of: settings, folders: folders)
     self.key = key
     address = master.address

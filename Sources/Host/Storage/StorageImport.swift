@@ -98,14 +98,13 @@ public struct StorageImport: Sendable {
   ///   - passphrase: what it is sealed to; nil for a plain one.
   ///   - progress: told what comes next.
   /// - Throws: ``HostError/dataInUse(folder:)``, ``HostError/notFresh(what:)``, ``HostError/importRunning``,
-  ///   ``HostError/exportOfOther(here:there:)``, `ExportFault`, `AgeFault`, `StorageError`, or `CancellationError`. The host
+  ///   ``HostError/othersAtWork``, ``HostError/exportOfOther(here:there:)``, `ExportFault`, `AgeFault`, `StorageError`, or `CancellationError`. The host
   ///   is as it was then.
   public func run(
     _ path: String, settings: HostSettings, passphrase: borrowing SecretBytes?,
     progress: (StorageVerification.Progress) throws -> Void = { _ in }
   ) throws -> Summary {
     let change = ImportSwitch(folders: folders)
-    try change.finish()
     let storage = try HostStorage(folders: folders, settings: settings)
     let service = try serviceLock()
     defer { withExtendedLifetime(service) {} }
@@ -122,7 +121,8 @@ public struct StorageImport: Sendable {
       try reached(.received)
       try stage.build(for: master, progress: progress)
       try reached(.built)
-      // Meanwhile somebody may have made something.
+      // Meanwhile somebody may have made something; nobody does from here on.
+      try storage.use.takeAlone()
       try stage.carry(try fresh(storage), of: master.address)
       try reached(.carried)
       try stage.synchronize()

@@ -342,6 +342,20 @@ struct StorageImportTests {
     try await FilledHost.expectNothing(in: home.folders)
   }
 
+  @Test("nothing takes its place while another command has open what is stored")
+  func othersAtWork() async throws {
+    let host = try await FilledHost()
+    let path = try host.export()
+    let home = TemporaryHome()
+    _ = try await FilledHost.fresh(home, words: host.words)
+    let other = try DataUse.shared(home.folders)
+    #expect(throws: HostError.othersAtWork) { _ = try importing(path, into: home) }
+    other.end()
+    try await FilledHost.expectNothing(in: home.folders)
+    _ = try importing(path, into: home)
+    try await host.expectEverything(in: home.folders)
+  }
+
   @Test("a full-text index that does not fit its rows is made anew from them")
   func indexes() async throws {
     let host = try await FilledHost()

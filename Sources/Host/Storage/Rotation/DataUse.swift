@@ -43,6 +43,17 @@ public final class DataUse: Sendable {
     return DataUse(folders, lock)
   }
 
+  /// Has it alone, at once.
+  /// - Throws: ``HostError/othersAtWork`` while anybody else has a share; the share is had again then.
+  func takeAlone() throws {
+    lock.withLock { $0 = nil }
+    guard let alone = try FileLock(tryFor: folders.dataUseLock) else {
+      try share()
+      throw HostError.othersAtWork
+    }
+    lock.withLock { $0 = alone }
+  }
+
   /// Has it alone, as soon as nobody else has a share.
   /// - Throws: ``HostError/othersAtWork`` where somebody still has after `patience`; the share is had again then.
   func takeAlone(patience: Duration) async throws {
