@@ -28,7 +28,7 @@ struct HostCheckTests {
     let before = try content(of: home.path)
     let found = try HostCheck(folders: folders, settings: settings)
     #expect(found.address == made.address)
-    #expect(found.databases == [.host: .current, .chatHistory: .current, .memory: .current])
+    #expect(found.databases == Dictionary(uniqueKeysWithValues: HostDatabases.kept.map { ($0, .current) }))
     #expect(try content(of: home.path) == before)
     try FileManager.default.removeItem(at: DatabaseName.chatHistory.file(in: folders))
     #expect(try HostCheck(folders: folders, settings: settings).databases[.chatHistory] == .missing)

@@ -145,7 +145,7 @@ struct HostInitialiserTests {
     #expect(made.count == 1)
     let found = try HostCheck(folders: folders, settings: HostSettings.load(folders: folders))
     #expect(found.address.checksummed == made.first)
-    #expect(found.databases == [.host: .current, .chatHistory: .current, .memory: .current])
+    #expect(found.databases == Dictionary(uniqueKeysWithValues: HostDatabases.kept.map { ($0, .current) }))
   }
 
   @Test("of several processes that begin at once, one makes the host, and the others find it")
@@ -173,7 +173,7 @@ struct HostInitialiserTests {
     let address = try String(contentsOfFile: "\(path)/\(made.first ?? "")", encoding: .utf8)
     let found = try HostCheck(folders: folders, settings: HostSettings.load(folders: folders))
     #expect(found.address.checksummed == address)
-    #expect(found.databases == [.host: .current, .chatHistory: .current, .memory: .current])
+    #expect(found.databases == Dictionary(uniqueKeysWithValues: HostDatabases.kept.map { ($0, .current) }))
   }
 
   @Test("while another one is at work, nothing is changed, and it is said so")

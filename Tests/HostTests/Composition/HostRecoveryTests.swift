@@ -39,7 +39,7 @@ final class HostRecoveryTests {
     #expect(try restore(phrase, settings) == .init(address: address, items: Set(lost)))
     let found = try HostCheck(folders: folders, settings: settings)
     #expect(found.address == address)
-    #expect(found.databases == [.host: .current, .chatHistory: .current, .memory: .current])
+    #expect(found.databases == Dictionary(uniqueKeysWithValues: HostDatabases.kept.map { ($0, .current) }))
     #expect(try restore(phrase, settings).items.isEmpty)
   }
 
@@ -87,7 +87,7 @@ final class HostRecoveryTests {
     _ = try HostCheck(folders: folders, settings: settings)
 
     try store.store(.random(count: 32), as: .dataKey)
-    for folder in ["host", "chat", "memory"] {
+    for folder in ["host", "chat", "memory", "methods", "tools"] {
       try FileManager.default.removeItem(at: folders.data.appending(path: folder))
     }
     let before = try Data(contentsOf: folders.keyFile)
