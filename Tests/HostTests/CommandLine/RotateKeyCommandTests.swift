@@ -17,7 +17,7 @@ struct RotateKeyCommandTests {
 
       func check() async throws {
         let trial = try await program("storage", "rotate-key", "--dry-run", "--json")
-        #expect(trial.status == 0 && trial.json["databases"] as? Int == 3)
+        #expect(trial.status == 0 && trial.json["databases"] as? Int == 5)
         #expect(trial.json["slots"] as? [String] == ["phrase"])
         let unasked = try await program("storage", "rotate-key")
         #expect(unasked.status == 2 && unasked.errors.contains("--yes"))
