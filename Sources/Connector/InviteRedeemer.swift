@@ -1,8 +1,6 @@
 public import AsyncHTTPClient
 import Foundation
 public import Identity
-import NIOCore
-import NIOPosix
 import Pairing
 import SecretMemory
 
@@ -57,30 +55,9 @@ public struct InviteRedeemer: Sendable {
   }
 
   private func ask(_ body: [UInt8], of peer: Peer) async throws -> RedemptionAnswer {
-    let status: Int
-    let answer: [UInt8]
-    do {
-      (status, answer) = try await TimeLimit.run(limits.redemption) {
-        let response = try await post.send(peer.base, "/pair-invite", body, accept: "application/json")
-        return (
-          response.status,
-          try await response.collect(upTo: RedemptionAnswer.longest, silence: limits.redemption)
-        )
-      }
-    } catch {
-      if Task.isCancelled { throw CancellationError() }
-      switch error {
-      case is CancellationError, is ConnectorError: throw error
-      case is NIOTooManyBytesError: throw ConnectorError.untrustedAnswer(.malformedAnswer)
-      case is NIOConnectionError: throw ConnectorError.unreachable(url: peer.base)
-      case let error as IOError where [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH].contains(error.errnoCode):
-        throw ConnectorError.unreachable(url: peer.base)
-      case let error as HTTPClientError
-      where [.connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout].contains(error):
-        throw ConnectorError.unreachable(url: peer.base)
-      default: throw ConnectorError.inviteUnanswered(url: peer.base)
-      }
-    }
+    let (status, answer) = try await post.ask(
+      peer.base, "/pair-invite", body, within: limits.redemption, longest: RedemptionAnswer.longest,
+      unanswered: .inviteUnanswered(url: peer.base))
     guard status == 200 else { throw Self.refusal(Refusal(status: status, body: answer), by: peer) }
     do throws(PairingError) {
       return try RedemptionAnswer(parsing: answer)

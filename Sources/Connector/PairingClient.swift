@@ -1,8 +1,6 @@
 public import AsyncHTTPClient
 import Foundation
 public import Identity
-import NIOCore
-import NIOPosix
 public import Pairing
 import SecretMemory
 
@@ -73,25 +71,9 @@ public struct PairingClient: Sendable {
     _ target: PairingTarget, _ path: String, _ body: [UInt8]?, _ limit: Duration
   ) async throws -> (status: Int, body: [UInt8]) {
     let base = target.url.absoluteString
-    do {
-      return try await TimeLimit.run(limit) {
-        let response = try await post.send(base, path, body, accept: "application/json")
-        return (response.status, try await response.collect(upTo: PairingAnswer.longest, silence: limit))
-      }
-    } catch {
-      if Task.isCancelled { throw CancellationError() }
-      switch error {
-      case is CancellationError, is ConnectorError: throw error
-      case is NIOTooManyBytesError: throw ConnectorError.untrustedAnswer(.malformedAnswer)
-      case is NIOConnectionError: throw ConnectorError.unreachable(url: base)
-      case let error as IOError where [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH].contains(error.errnoCode):
-        throw ConnectorError.unreachable(url: base)
-      case let error as HTTPClientError
-      where [.connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout].contains(error):
-        throw ConnectorError.unreachable(url: base)
-      default: throw ConnectorError.pairingUnanswered(url: base)
-      }
-    }
+    return try await post.ask(
+      base, path, body, within: limit, longest: PairingAnswer.longest,
+      unanswered: .pairingUnanswered(url: base))
   }
 
   private static func refusal(_ refusal: Refusal, of target: PairingTarget) -> ConnectorError {

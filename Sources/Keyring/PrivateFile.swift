@@ -131,11 +131,15 @@ public enum PrivateFile {
       errno = reason
       throw failure(file.path)
     }
-    let folder = open(file.deletingLastPathComponent().path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    if folder >= 0 {
-      fsync(folder)
-      close(folder)
-    }
+    synchronizeFolder(file.deletingLastPathComponent().path)
+  }
+
+  /// Makes names in a folder outlive a power cut, where its file system can.
+  public static func synchronizeFolder(_ path: String) {
+    let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { return }
+    fsync(folder)
+    close(folder)
   }
 
   /// Takes a file away. One that is not there is no failure.

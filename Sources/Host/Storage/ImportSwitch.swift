@@ -42,7 +42,7 @@ public struct ImportSwitch: Sendable {
     guard rename(buildingFolder.path, builtFolder.path) == 0 else {
       throw ExportFault.file(path: builtFolder.path, reason: String(cString: strerror(errno)))
     }
-    synchronize(folders.data)
+    PrivateFile.synchronizeFolder(folders.data.path)
   }
 
   /// Moves everything into its place. The lock is held, and nobody has the databases open.
@@ -66,7 +66,7 @@ public struct ImportSwitch: Sendable {
       try move(name.file(in: built), to: name.file(in: folders), reached)
     }
     try FileManager.default.removeItem(at: builtFolder)
-    synchronize(folders.data)
+    PrivateFile.synchronizeFolder(folders.data.path)
     try reached()
   }
 
@@ -76,14 +76,7 @@ public struct ImportSwitch: Sendable {
     guard rename(from.path, target.path) == 0 else {
       throw ExportFault.file(path: target.path, reason: String(cString: strerror(errno)))
     }
-    synchronize(folder)
+    PrivateFile.synchronizeFolder(folder.path)
     try reached()
-  }
-
-  private func synchronize(_ folder: URL) {
-    let descriptor = open(folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { return }
-    fsync(descriptor)
-    close(descriptor)
   }
 }

@@ -1,4 +1,5 @@
 public import Foundation
+import Keyring
 public import SecretMemory
 
 #if canImport(Glibc)
@@ -121,9 +122,9 @@ public final class ExportTarget {
       try name()
     case .folder:
       for folder in try FileManager.default.subpathsOfDirectory(atPath: partial) {
-        OpenFile.synchronizeFolder("\(partial)/\(folder)")
+        PrivateFile.synchronizeFolder("\(partial)/\(folder)")
       }
-      OpenFile.synchronizeFolder(partial)
+      PrivateFile.synchronizeFolder(partial)
       // Over an empty folder, and over nothing else.
       guard rename(partial, path) == 0 else {
         throw [EEXIST, ENOTEMPTY, ENOTDIR].contains(errno)
@@ -131,7 +132,7 @@ public final class ExportTarget {
       }
     }
     isFinished = true
-    OpenFile.synchronizeFolder(URL(filePath: path).deletingLastPathComponent().path)
+    PrivateFile.synchronizeFolder(URL(filePath: path).deletingLastPathComponent().path)
   }
 
   /// Gives the file its name, over nothing that is there: a rename would replace it.

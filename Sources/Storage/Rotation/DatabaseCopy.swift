@@ -105,7 +105,7 @@ public enum DatabaseCopy {
     guard fsync(descriptor) == 0 else {
       throw .file(path: file.path, reason: String(cString: strerror(errno)))
     }
-    OpenFile.synchronizeFolder(file.deletingLastPathComponent().path)
+    PrivateFile.synchronizeFolder(file.deletingLastPathComponent().path)
   }
 
   /// Reads every page of the copy under its key.

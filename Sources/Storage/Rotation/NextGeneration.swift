@@ -35,7 +35,7 @@ public struct NextGeneration: Sendable {
       try PrivateFile.makeFolder(folders.data)
       if Self.isThere(current.data.appending(path: BlobName.folder)) { try PrivateFile.makeFolder(blobs) }
     }
-    OpenFile.synchronizeFolder(current.data.path)
+    PrivateFile.synchronizeFolder(current.data.path)
   }
 
   /// Whether no blob was sealed for it yet.
@@ -52,7 +52,7 @@ public struct NextGeneration: Sendable {
     } catch {
       throw .file(.file(path: folders.data.path, reason: error.localizedDescription))
     }
-    OpenFile.synchronizeFolder(current.data.path)
+    PrivateFile.synchronizeFolder(current.data.path)
   }
 
   /// The databases that are under a key here and not yet in their place; nil where one is under it in neither.
@@ -130,7 +130,7 @@ public struct NextGeneration: Sendable {
         throw .file(path: target.path, reason: String(cString: strerror(errno)))
       }
     }
-    for folder in [target, source] { OpenFile.synchronizeFolder(folder.deletingLastPathComponent().path) }
+    for folder in [target, source] { PrivateFile.synchronizeFolder(folder.deletingLastPathComponent().path) }
   }
 
   private static func isThere(_ file: URL) -> Bool {

@@ -92,7 +92,7 @@ public final class BlobStore: Sendable {
   /// - Throws: ``StorageError/sealedFile(name:_:)``.
   public func place(_ staged: borrowing StagedBlob) throws(StorageError) {
     try placeUnsynchronized(staged)
-    OpenFile.synchronizeFolder(folder.path)
+    PrivateFile.synchronizeFolder(folder.path)
   }
 
   /// The same, without making the name outlive a power cut.
@@ -148,7 +148,7 @@ public final class BlobStore: Sendable {
   }
 
   /// Makes all names outlive a power cut.
-  package func synchronize() { OpenFile.synchronizeFolder(folder.path) }
+  package func synchronize() { PrivateFile.synchronizeFolder(folder.path) }
 
   // MARK: Reading
 
@@ -236,7 +236,7 @@ public final class BlobStore: Sendable {
   /// Takes blobs away.
   public func remove(_ names: [BlobName]) {
     for name in names { unlink(name.file(in: folders).path) }
-    if !names.isEmpty { OpenFile.synchronizeFolder(folder.path) }
+    if !names.isEmpty { PrivateFile.synchronizeFolder(folder.path) }
   }
 
   /// Takes away what processes left that died while they sealed, if it is older than `age`: younger files may be at work.

@@ -85,12 +85,4 @@ struct OpenFile: ~Copyable {
   func synchronize() throws(SealedFileFault) {
     guard fsync(descriptor) == 0 else { throw Self.failure }
   }
-
-  /// Makes names in a folder outlive a power cut.
-  static func synchronizeFolder(_ path: String) {
-    let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard folder >= 0 else { return }
-    fsync(folder)
-    close(folder)
-  }
 }
