@@ -43,6 +43,8 @@ let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -58,6 +60,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .executable(name: "osaurus-host", targets: ["osaurus-host"]),
+    .library(name: "Relay", targets: ["Relay"]),
     .library(name: "SecureChannel", targets: ["SecureChannel"]),
     .library(name: "Identity", targets: ["Identity"]),
     .library(name: "Connector", targets: ["Connector"]),
@@ -73,6 +76,7 @@ let package = Package(
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -122,6 +126,11 @@ let package = Package(
     floor(
       "Inference",
       ["ForeignText", "SecretMemory", crypto, httpClient, nioCore, nioHTTP1, log, subprocess, systemPackage]),
+    floor(
+      "Relay",
+      [
+        "Identity", "SecretMemory", crypto, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL, log, lifecycle,
+      ]),
     floor("Agents", ["Stores", "Inference", "Identity", log]),
     floor(
       "Host",
@@ -147,7 +156,6 @@ let package = Package(
         subprocess, systemPackage,
       ],
       swiftSettings: strict, linkerSettings: sqlcipherLinking),
-
     // What tests of several floors share: sudden ends, small disks, chance.
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
 
@@ -165,6 +173,12 @@ let package = Package(
       [
         "Inference", "SecretMemory", hummingbird, nioCore, httpClient, log, lifecycle, subprocess,
         systemPackage,
+      ]),
+    tests(
+      "Relay",
+      [
+        "Relay", "Identity", "SecretMemory", "TestSupport", crypto, httpClient, nioCore,
+        nioPosix, nioHTTP1, nioWebSocket, nioSSL, log, lifecycle,
       ]),
     tests("Agents", ["Agents", "Inference", "Stores", "Storage", "Keyring", "Identity", "SecretMemory"]),
     tests(

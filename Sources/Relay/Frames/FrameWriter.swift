@@ -1,0 +1,102 @@
+import Foundation
+import Identity
+public import NIOCore
+
+/// Writes an object of JSON whose members come in ascending order of their names, without spaces, with slashes as they
+/// are. (spec/01, 0.4: encoder C)
+struct FrameWriter {
+  private(set) var text: [UInt8] = [UInt8(ascii: "{")]
+  #if DEBUG
+    private var last = ""
+  #endif
+
+  private mutating func name(_ name: String) {
+    #if DEBUG
+      precondition(last < name, "\(name) does not come after \(last)")
+      last = name
+    #endif
+    if text.count > 1 { text.append(UInt8(ascii: ",")) }
+    JSONString.append(name, to: &text)
+    text.append(UInt8(ascii: ":"))
+  }
+
+  mutating func member(_ name: String, _ value: String) {
+    self.name(name)
+    JSONString.append(value, to: &text)
+  }
+
+  mutating func member(_ name: String, _ value: Int64) {
+    self.name(name)
+    text += String(value).utf8
+  }
+
+  mutating func member(_ name: String, _ values: [String]) {
+    self.name(name)
+    text.append(UInt8(ascii: "["))
+    for (index, value) in values.enumerated() {
+      if index > 0 { text.append(UInt8(ascii: ",")) }
+      JSONString.append(value, to: &text)
+    }
+    text.append(UInt8(ascii: "]"))
+  }
+
+  mutating func member<Element>(
+    _ name: String, _ elements: [Element], _ write: (Element, inout FrameWriter) -> Void
+  ) {
+    self.name(name)
+    text.append(UInt8(ascii: "["))
+    for (index, element) in elements.enumerated() {
+      if index > 0 { text.append(UInt8(ascii: ",")) }
+      var object = FrameWriter()
+      write(element, &object)
+      text += object.finish()
+    }
+    text.append(UInt8(ascii: "]"))
+  }
+
+  mutating func member(_ name: String, _ headers: RelayHeaders) {
+    self.name(name)
+    var object = FrameWriter()
+    for (name, value) in headers.fields.sorted(by: { $0.key < $1.key }) { object.member(name, value) }
+    text += object.finish()
+  }
+
+  /// Bytes as text where they are UTF-8, else in base64 with a member that says so.
+  /// - Parameter name: a name before which, or after which, `bodyEncoding` stands as it should.
+  mutating func member(_ name: String, _ bytes: ByteBuffer) {
+    if let string = bytes.validUTF8 {
+      member(name, string)
+      return
+    }
+    let base64 = Data(bytes.readableBytesView).base64EncodedString()
+    if name < "bodyEncoding" { member(name, base64) }
+    member("bodyEncoding", "base64")
+    if name > "bodyEncoding" { member(name, base64) }
+  }
+
+  consuming func finish() -> [UInt8] {
+    text.append(UInt8(ascii: "}"))
+    return text
+  }
+}
+
+extension ByteBuffer {
+  /// The readable bytes as text, where they are UTF-8 from the first byte to the last.
+  var validUTF8: String? {
+    withUnsafeReadableBytes { bytes in
+      String(validating: bytes, as: UTF8.self)
+    }
+  }
+
+  /// Whether the readable bytes are UTF-8 from the first byte to the last.
+  public var isUTF8: Bool {
+    withUnsafeReadableBytes { bytes in
+      do {
+        _ = try UTF8Span(validating: bytes.assumingMemoryBound(to: UInt8.self).span)
+        return true
+      } catch {
+        return false
+      }
+    }
+  }
+}

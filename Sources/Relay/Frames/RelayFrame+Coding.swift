@@ -1,0 +1,114 @@
+import Identity
+public import NIOCore
+
+extension RelayFrame {
+  /// Reads what a relay sent.
+  public init(_ message: ByteBuffer, limits: FrameLimits = FrameLimits()) throws(FrameRefusal) {
+    var result: Result<RelayFrame, FrameRefusal> = .failure(.notAnObject)
+    message.withUnsafeReadableBytes { text in
+      do throws(FrameRefusal) {
+        result = .success(try Self.read(text, limits))
+      } catch {
+        result = .failure(error)
+      }
+    }
+    self = try result.get()
+  }
+
+  private static let urlLimit = 2048
+  private static let codeLimit = 256
+
+  private static func read(
+    _ text: UnsafeRawBufferPointer, _ limits: FrameLimits
+  ) throws(FrameRefusal) -> RelayFrame {
+    let members = try FrameMembers(text)
+    switch try members.type() {
+    case "challenge":
+      guard let nonce = TunnelNonce(try members.text(.nonce, limit: 512)) else { throw .malformed("nonce") }
+      return .challenge(nonce, members.features())
+    case "auth_ok":
+      return .authenticated(
+        try members.objects(.agents, limits, registered),
+        rejected: try members.objects(.rejected, limits) { (members) throws(FrameRefusal) in
+          RejectedAgent(
+            address: try members.address(),
+            reason: TunnelErrorCode(rawValue: try members.text(.reason, limit: codeLimit)))
+        })
+    case "auth_error":
+      return .authError(TunnelErrorCode(rawValue: try members.text(.error, limit: codeLimit)))
+    case "agent_added": return .agentAdded(try registered(members))
+    case "agent_removed": return .agentRemoved(try members.address())
+    case "ping": return .ping(try members.integer(.ts))
+    case "error": return .error(TunnelErrorCode(rawValue: try members.text(.error, limit: codeLimit)))
+    case "request":
+      let method = try members.text(.method, limit: 32)
+      guard !method.isEmpty, method.utf8.allSatisfy({ UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 | 0x20 })
+      else { throw .malformed("method") }
+      return .request(
+        RelayRequest(
+          id: try members.id(), method: method,
+          path: RelayPath(try members.text(.path, limit: RelayPath.byteLimit * 2)),
+          headers: try members.headers(limits),
+          body: try members.bytes(.body, limit: limits.bodyBytes)))
+    case "cancel": return .cancel(try members.id())
+    case "pause": return .pause(try members.id())
+    case "resume": return .resume(try members.id())
+    default: return .unknown
+    }
+  }
+
+  private static func registered(_ members: FrameMembers) throws(FrameRefusal) -> RegisteredAgent {
+    RegisteredAgent(address: try members.address(), url: try members.text(.url, limit: urlLimit))
+  }
+
+  /// The message to send.
+  public var encoded: ByteBuffer {
+    var writer = FrameWriter()
+    switch self {
+    case .challenge(let nonce, let features):
+      if !features.isEmpty { writer.member("features", features.names) }
+      writer.member("nonce", nonce.text)
+      writer.member("type", "challenge")
+    case .authenticated(let agents, let rejected):
+      writer.member("agents", agents) { agent, object in
+        object.member("address", agent.address.lowercased)
+        object.member("url", agent.url)
+      }
+      if !rejected.isEmpty {
+        writer.member("rejected", rejected) { agent, object in
+          object.member("address", agent.address.lowercased)
+          object.member("reason", agent.reason.rawValue)
+        }
+      }
+      writer.member("type", "auth_ok")
+    case .authError(let code):
+      writer.member("error", code.rawValue)
+      writer.member("type", "auth_error")
+    case .agentAdded(let agent):
+      writer.member("address", agent.address.lowercased)
+      writer.member("type", "agent_added")
+      writer.member("url", agent.url)
+    case .agentRemoved(let address):
+      writer.member("address", address.lowercased)
+      writer.member("type", "agent_removed")
+    case .ping(let time):
+      writer.member("ts", time)
+      writer.member("type", "ping")
+    case .request(let request):
+      writer.member("body", request.body)
+      writer.member("headers", request.headers)
+      writer.member("id", request.id.text)
+      writer.member("method", request.method)
+      writer.member("path", request.path?.text ?? "")
+      writer.member("type", "request")
+    case .error(let code):
+      writer.member("error", code.rawValue)
+      writer.member("type", "error")
+    case .cancel(let id): writer.about(id, "cancel")
+    case .pause(let id): writer.about(id, "pause")
+    case .resume(let id): writer.about(id, "resume")
+    case .unknown: writer.member("type", "unknown")
+    }
+    return ByteBuffer(bytes: writer.finish())
+  }
+}
