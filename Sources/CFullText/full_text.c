@@ -6,7 +6,7 @@
 
 #define K1 1.2
 #define B 0.75
-#define COUNTED_ROWS 2048
+#define COUNTED_ROWS 1024
 
 /// What one query knows of the whole table.
 typedef struct {

@@ -6,7 +6,7 @@
 /// b = 0.75) like FTS5's own `bm25`, the greater the better, but
 ///
 /// - the first `filters` phrases of the query choose rows and add nothing to the score, and
-/// - how common a phrase is, is counted in its first 2,048 rows and extrapolated, where `bm25` walks over every row.
+/// - how common a phrase is, is counted in its first 1,024 rows and extrapolated, where `bm25` walks over every row.
 ///
 /// Weights are those of the columns, from the first; 1 where there are none. Returns an SQLite result code.
 int full_text_register(void *connection);

@@ -46,21 +46,21 @@ extension MemoryStore {
   public func search(_ question: MemoryQuestion, now: Date = Date()) async throws -> [MemoryHit] {
     let ranking = HybridRanking(
       words: try await rankByWords(question), meaning: try await rankByMeaning(question))
-    let found = try await pool.read { database in
-      let statement = try database.cachedStatement(sql: "SELECT * FROM memories WHERE row_id = ?")
-      return try ranking.scores.compactMap { row, score in
-        try MemoryEntry.fetchOne(statement, arguments: [row]).map { (row, score, $0) }
+    return try await pool.read { database in
+      try ranking.scores.compactMap { row, score in
+        try Candidate(row, score: score, database, now: now)
+      }
+      .filter { question.sees($0.agentID, $0.layer) }
+      .sorted { ($0.score, $0.happenedAt) > ($1.score, $1.happenedAt) }
+      .prefix(question.limit)
+      .compactMap { candidate in
+        try candidate.memory(database).map {
+          MemoryHit(
+            memory: $0, score: candidate.score, byWords: ranking.byWords.contains(candidate.row),
+            byMeaning: ranking.byMeaning.contains(candidate.row))
+        }
       }
     }
-    return
-      found.filter { question.sees($0.2) }
-      .map { row, score, memory in
-        MemoryHit(
-          memory: memory, score: score * memory.weight(now), byWords: ranking.byWords.contains(row),
-          byMeaning: ranking.byMeaning.contains(row))
-      }
-      .sorted { ($0.score, $0.memory.happenedAt) > ($1.score, $1.memory.happenedAt) }
-      .prefix(question.limit).map(\.self)
   }
 
   /// Notes that memories were of use, which keeps them fresh.
@@ -120,16 +120,48 @@ extension MemoryQuestion {
   }
 
   /// The rankings choose rows by scope alone; this is what decides.
-  fileprivate func sees(_ memory: MemoryEntry) -> Bool {
-    layers.contains(memory.layer) && (agentID == nil || memory.agentID == nil || memory.agentID == agentID)
+  fileprivate func sees(_ owner: UUID?, _ layer: MemoryLayer) -> Bool {
+    layers.contains(layer) && (agentID == nil || owner == nil || owner == agentID)
+  }
+}
+
+/// A memory that was found, by what decides about it alone: of hundreds, a few are read whole.
+private struct Candidate {
+  let row: Int64
+  let agentID: UUID?
+  let layer: MemoryLayer
+  let happenedAt: Double
+  let score: Double
+
+  /// - Returns: nil where there is none any more.
+  init?(_ row: Int64, score: Double, _ database: Database, now: Date) throws {
+    let statement = try database.cachedStatement(
+      sql: """
+        SELECT agent_id, layer, salience, happened_at, ifnull(last_used_at, happened_at) FROM memories
+        WHERE row_id = ?
+        """)
+    guard let found = try Row.fetchCursor(statement, arguments: [row]).next(),
+      let layer = MemoryLayer(rawValue: found[1])
+    else { return nil }
+    self.row = row
+    self.layer = layer
+    (agentID, happenedAt) = (found[0], found[3])
+    self.score = score * MemoryEntry.weight(salience: found[2], freshAt: found[4], now: now)
+  }
+
+  func memory(_ database: Database) throws -> MemoryEntry? {
+    try MemoryEntry.fetchOne(
+      database.cachedStatement(sql: "SELECT * FROM memories WHERE row_id = ?"), arguments: [row])
   }
 }
 
 extension MemoryEntry {
-  /// What its salience and its age make of a score. It is computed from what was stored once, however often it is asked
-  /// for, and a memory that was of use is as fresh as that.
-  func weight(_ now: Date) -> Double {
-    let days = max(0, now.timeIntervalSince(lastUsedAt ?? happenedAt)) / 86_400
+  /// What salience and age make of a score. It is computed from what was stored once, however often it is asked for, and a
+  /// memory that was of use is as fresh as that.
+  ///
+  /// - Parameter freshAt: when it came about or was last of use, in seconds since 1970.
+  static func weight(salience: Double, freshAt: Double, now: Date) -> Double {
+    let days = max(0, now.timeIntervalSince1970 - freshAt) / 86_400
     return (0.5 + salience) * (0.5 + 0.5 * exp2(-days / MemoryStore.halfLifeInDays))
   }
 }

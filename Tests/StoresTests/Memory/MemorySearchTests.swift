@@ -96,7 +96,9 @@ struct MemorySearchTests {
     for _ in 0..<5 {
       let hits = try await memories.search(MemoryQuestion(agentID: agent, text: "fact"), now: now)
       #expect(hits.map(\.memory.salience) == [0.8])
-      #expect(abs(memory.weight(now) - 1.3 * 0.75) < 1e-9)
+      let stored = memory.happenedAt.timeIntervalSince1970
+      let weight = MemoryEntry.weight(salience: memory.salience, freshAt: stored, now: now)
+      #expect(abs(weight - 1.3 * 0.75) < 1e-9)
     }
   }
 
