@@ -22,8 +22,8 @@ final class RotatedStore {
   var folders: HostFolders { host.folders }
   var store: any KeyStore { FileKeyStore(file: folders.keyFile) }
 
-  init() async throws {
-    let host = try await StoredHost()
+  init(in folder: String = "/tmp") async throws {
+    let host = try await StoredHost(in: folder)
     (self.host, settings) = (host, host.settings)
     (master, first) = try HostKeyStore.keys(of: host.settings, folders: host.folders)
     let databases = try HostDatabases.open(in: host.folders, key: first)

@@ -7,7 +7,7 @@ import Stores
 
 /// A host with one conversation in it, an attachment of which is a file of its own, and nothing that runs.
 final class StoredHost {
-  let home = TemporaryHome()
+  let home: TemporaryHome
   let settings: HostSettings
   let session = UUID()
 
@@ -15,7 +15,8 @@ final class StoredHost {
   /// A look at what is stored, as a command has it: made for it.
   var storage: HostStorage { get throws { try HostStorage(folders: folders, settings: settings) } }
 
-  init(lines: Int = 20) async throws {
+  init(lines: Int = 20, in folder: String = "/tmp") async throws {
+    home = TemporaryHome(in: folder)
     let folders = home.folders
     _ = try await HostInitialiser(folders: folders).initialise(keyStore: .file)
     settings = try HostSettings.load(

@@ -7,9 +7,10 @@ import Keyring
 struct TemporaryHome: ~Copyable {
   let path: String
 
-  init() {
+  /// - Parameter folder: where it is made.
+  init(in folder: String = "/tmp") {
     // Short, because a socket's path has to fit into 107 bytes.
-    path = "/tmp/oh-\(UInt32.random(in: .min ... .max))"
+    path = "\(folder)/oh-\(UInt32.random(in: .min ... .max))"
     try? FileManager.default.createDirectory(
       atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
   }
