@@ -90,6 +90,7 @@ let package = Package(
     .target(name: "CBase64"),
     .target(name: "CVectors"),
     .target(name: "CArchive", linkerSettings: [.linkedLibrary("archive")]),
+    .target(name: "CPages", linkerSettings: [.linkedLibrary("sqlcipher"), .linkedLibrary("crypto")]),
     .target(name: "CScratch", linkerSettings: [.linkedLibrary("sqlcipher"), .linkedLibrary("sodium")]),
     .target(name: "CFullText", linkerSettings: [.linkedLibrary("sqlcipher"), .linkedLibrary("m")]),
     .target(name: "CSodium", linkerSettings: [.linkedLibrary("sodium")]),
@@ -119,7 +120,8 @@ let package = Package(
     floor(
       "Storage",
       [
-        "Keyring", "Identity", "SecretMemory", "CArchive", "CScratch", "CSodium", "CSQLCipher", "CFullText",
+        "Keyring", "Identity", "SecretMemory", "CArchive", "CPages", "CScratch", "CSodium", "CSQLCipher",
+        "CFullText",
         crypto, grdb, grdbSQLite,
       ]),
     floor("Stores", ["Storage", "Identity", "SecretMemory", "CVectors", crypto, grdb]),
@@ -166,7 +168,8 @@ let package = Package(
     tests("Pairing", ["Pairing", "Identity", "SecretMemory", crypto]),
     tests("Discovery", ["Discovery", "Identity"]),
     tests("Keyring", ["Keyring", "SecretMemory", "TestSupport"]),
-    tests("Storage", ["Storage", "Keyring", "Identity", "SecretMemory", "TestSupport", crypto, grdb]),
+    tests(
+      "Storage", ["Storage", "CPages", "Keyring", "Identity", "SecretMemory", "TestSupport", crypto, grdb]),
     tests("Stores", ["Stores", "Storage", "Keyring", "Identity", "SecretMemory", "TestSupport", grdb]),
     tests(
       "Inference",

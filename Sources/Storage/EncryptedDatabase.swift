@@ -233,6 +233,8 @@ public enum EncryptedDatabase {
       sqlite3_key_v2(connection, "main", $0.baseAddress, Int32($0.count))
     }
     guard status == 0 else { throw StorageError.notEncrypting }
+    // Processors compute it three times as fast as SHA-512, SQLCipher's own choice, of which it would keep half of the bits more.
+    try database.execute(sql: "PRAGMA cipher_hmac_algorithm = HMAC_SHA256")
     guard let version = try String.fetchOne(database, sql: "PRAGMA cipher_version"), !version.isEmpty else {
       throw StorageError.notEncrypting
     }

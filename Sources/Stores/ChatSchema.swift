@@ -91,7 +91,7 @@ public enum ChatSchema {
       }
     }
     migrator.registerMigration("4 full-text pages as large as fits") { database in
-      // FTS5's own 4050 bytes fit into a page of SQLite. SQLCipher keeps 80 bytes of each for itself, so that every row of the
+      // FTS5's own 4050 bytes fit into a page of SQLite. SQLCipher keeps some of each for itself, so that every row of the
       // index would take a second page, to be encrypted and read with it.
       try database.execute(sql: "INSERT INTO turns_text (turns_text, rank) VALUES ('pgsz', 3970)")
     }

@@ -155,7 +155,7 @@ struct EncryptedDatabaseTests {
   @Test(
     "every connection has the settings that the documentation names",
     arguments: [
-      ("cipher_page_size", "4096"), ("cipher_use_hmac", "1"), ("cipher_hmac_algorithm", "HMAC_SHA512"),
+      ("cipher_page_size", "4096"), ("cipher_use_hmac", "1"), ("cipher_hmac_algorithm", "HMAC_SHA256"),
       ("cipher_plaintext_header_size", "0"), ("journal_mode", "wal"), ("foreign_keys", "1"),
       ("secure_delete", "1"),
       ("temp_store", "2"), ("auto_vacuum", "2"),

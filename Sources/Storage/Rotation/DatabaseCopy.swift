@@ -8,10 +8,6 @@ public import Keyring
 
 /// A database under another key: copied page by page, so that rows, indexes, free pages and settings are what they were.
 public enum DatabaseCopy {
-  /// How many pages are copied before it is told how many these were.
-  private static let pagesAtOnce: CInt = 512
-  private static let pageSize = 4096
-
   /// Copies a database, with what is in its log, into the same place of another data folder, makes the copy outlive a
   /// power cut, and proves that it is whole and opens under its key. Nobody may write into the database meanwhile.
   ///
@@ -23,15 +19,21 @@ public enum DatabaseCopy {
   public static func make(
     of name: DatabaseName, in folders: HostFolders, under key: DataKey, at target: HostFolders,
     under new: DataKey, changing change: ((Database) throws -> Void)? = nil,
-    copied: @escaping (Int) throws -> Void
+    copied: @escaping @Sendable (Int) throws -> Void
   ) throws {
     let file = name.file(in: target)
     do {
       try prepare(name, at: target)
+      try emptyLog(of: name, in: folders, key)
       let source = try EncryptedDatabase.readingQueue(name.file(in: folders), name, key)
-      let copy = try writingQueue(file, name, new)
-      let shape = try copyPages(of: source, to: copy, name, copied)
-      try copy.close()
+      let shape = try source.read { database in
+        let shape = try Shape(database)
+        guard !name.hasLog(in: folders) else { throw StorageError.busy(database: name.rawValue) }
+        try PageCopy.write(
+          database, pages: shape.pages, of: name, under: key, to: file, under: new, copied: copied)
+        guard try Shape(database) == shape else { throw StorageError.busy(database: name.rawValue) }
+        return shape
+      }
       try source.close()
       if let change {
         let queue = try DatabaseQueue(
@@ -57,45 +59,13 @@ public enum DatabaseCopy {
     try PrivateFile.createIfMissing(file)
   }
 
-  /// A connection without a journal: a copy that was not finished is thrown away.
-  private static func writingQueue(
-    _ file: URL, _ name: DatabaseName, _ key: DataKey
-  ) throws -> DatabaseQueue {
+  /// Moves what is in the log into the file: pages are copied from there.
+  private static func emptyLog(of name: DatabaseName, in folders: HostFolders, _ key: DataKey) throws {
+    guard name.hasLog(in: folders) else { return }
     let queue = try DatabaseQueue(
-      path: file.path, configuration: EncryptedDatabase.configuration(name, key))
-    try queue.writeWithoutTransaction {
-      try $0.execute(
-        sql: "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA secure_delete = OFF")
-    }
-    return queue
-  }
-
-  private static func copyPages(
-    of source: DatabaseQueue, to copy: DatabaseQueue, _ name: DatabaseName,
-    _ copied: @escaping (Int) throws -> Void
-  ) throws -> Shape {
-    // All in one view. A page that does not have its HMAC comes as zeros, and only whoever asks next is told.
-    try source.read { source in
-      let shape = try Shape(source)
-      var left: Int?
-      var refusal: (any Error)?
-      try copy.writeWithoutTransaction { copy in
-        try source.backup(to: copy, pagesPerStep: pagesAtOnce) { progress in
-          let pages = (left ?? progress.totalPageCount) - progress.remainingPageCount
-          left = progress.remainingPageCount
-          // What is thrown with the last pages would be passed over.
-          do {
-            try copied(pages * pageSize)
-          } catch {
-            refusal = error
-            throw error
-          }
-        }
-      }
-      if let refusal { throw refusal }
-      guard try Shape(source) == shape else { throw StorageError.busy(database: name.rawValue) }
-      return shape
-    }
+      path: name.file(in: folders).path, configuration: EncryptedDatabase.configuration(name, key))
+    try queue.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+    try queue.close()
   }
 
   private static func synchronize(_ file: URL) throws(KeyringError) {
@@ -108,21 +78,28 @@ public enum DatabaseCopy {
     PrivateFile.synchronizeFolder(file.deletingLastPathComponent().path)
   }
 
-  /// Reads every page of the copy under its key.
+  /// Reads every page of the copy under its key, and has SQLCipher open it.
   private static func prove(
     _ name: DatabaseName, at target: HostFolders, under key: DataKey, isLike shape: Shape, isChanged: Bool
   ) throws {
-    let queue = try EncryptedDatabase.readingQueue(name.file(in: target), name, key)
-    let (found, damaged) = try queue.read {
-      (try Shape($0), try String.fetchAll($0, sql: "PRAGMA cipher_integrity_check"))
-    }
-    try queue.close()
-    guard damaged.isEmpty, found.isLike(shape), isChanged || found.pages == shape.pages else {
-      throw StorageError.damaged(
-        database: name.rawValue, reason: damaged.first ?? "its copy is not like it")
-    }
     // Nothing is in the log, and nothing may lie beside the file when it takes its place.
     guard !name.hasLog(in: target) else { throw StorageError.busy(database: name.rawValue) }
+    let file = name.file(in: target)
+    try PageCopy.verify(
+      file, pages: DatabaseName.size(of: file) / PageCopy.pageSize, of: name,
+      under: key)
+    let queue = try EncryptedDatabase.readingQueue(file, name, key)
+    let found = try queue.read { database in
+      let found = try Shape(database)
+      try database.confirmPages()
+      return found
+    }
+    try queue.close()
+    guard found.isLike(shape), isChanged || found.pages == shape.pages,
+      DatabaseName.size(of: file) == found.pages * PageCopy.pageSize
+    else {
+      throw StorageError.damaged(database: name.rawValue, reason: "its copy is not like it")
+    }
     for file in name.files(in: target).dropFirst() { try PrivateFile.remove(file) }
   }
 

@@ -96,55 +96,10 @@ public final class BlobStore: Sendable {
   }
 
   /// The same, without making the name outlive a power cut.
-  private func placeUnsynchronized(_ staged: borrowing StagedBlob) throws(StorageError) {
+  func placeUnsynchronized(_ staged: borrowing StagedBlob) throws(StorageError) {
     guard rename(staged.temporary, staged.name.file(in: folders).path) == 0 else {
       throw .sealedFile(name: staged.name.path, OpenFile.failure)
     }
-  }
-
-  // MARK: Under another key
-
-  /// Seals a blob of another key anew under this one, and proves that what was written opens. One that was sealed anew
-  /// before, as far as it opens, stays.
-  /// - Parameters:
-  ///   - isFresh: whether nothing can be there yet.
-  ///   - sealed: told how many bytes were sealed since it was last told; what it throws ends it.
-  /// - Returns: its name here.
-  /// - Throws: ``StorageError/sealedFile(name:_:)``, or what `sealed` throws.
-  package func reseal(
-    _ name: BlobName, of other: BlobStore, isFresh: Bool, sealed: (Int) throws -> Void
-  ) throws -> BlobName {
-    if !isFresh, let known = try nameHere(of: name, in: other), (try? verify(known)) != nil { return known }
-    var refusal: (any Error)?
-    let reader = try other.reader(of: name)
-    var naming = other.keys.naming(kind)
-    let staged = try stage { () throws(StorageError) in
-      guard refusal == nil else { return nil }
-      guard let chunk = try Self.next(of: reader, name) else { return nil }
-      chunk.withUnsafeBytes { naming.update($0) }
-      do {
-        try sealed(chunk.count)
-        return chunk
-      } catch {
-        refusal = error
-        return nil
-      }
-    }
-    if let refusal { throw refusal }
-    guard naming.finish() == name else { throw StorageError.sealedFile(name: name.path, .otherContent) }
-    try placeUnsynchronized(staged)
-    try verify(staged.name)
-    return staged.name
-  }
-
-  /// What a blob of another key is called here.
-  private func nameHere(of name: BlobName, in other: BlobStore) throws(StorageError) -> BlobName? {
-    var naming = keys.naming(kind)
-    try other.read(name) { chunk in
-      chunk.withUnsafeBytes { naming.update($0) }
-      return true
-    }
-    return naming.finish()
   }
 
   /// Makes all names outlive a power cut.

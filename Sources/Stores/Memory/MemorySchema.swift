@@ -86,7 +86,7 @@ public enum MemorySchema {
           """)
     }
     migrator.registerMigration("2 full-text pages as large as fits") { database in
-      // FTS5's own 4050 bytes fit into a page of SQLite. SQLCipher keeps 80 bytes of each for itself, so that every row of the
+      // FTS5's own 4050 bytes fit into a page of SQLite. SQLCipher keeps some of each for itself, so that every row of the
       // index would take a second page, to be encrypted and read with it.
       try database.execute(sql: "INSERT INTO memories_text (memories_text, rank) VALUES ('pgsz', 3970)")
     }

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Keyring
+import Synchronization
 import Testing
 
 @testable import Storage
@@ -61,8 +62,10 @@ struct DatabaseCopyTests {
   func same() throws {
     let pool = try fill()
     defer { try? pool.close() }
-    var copied = 0
-    try DatabaseCopy.make(of: .memory, in: host.folders, under: old, at: next, under: new) { copied += $0 }
+    let copied = Mutex(0)
+    try DatabaseCopy.make(of: .memory, in: host.folders, under: old, at: next, under: new) { bytes in
+      copied.withLock { $0 += bytes }
+    }
     let before = try pool.read { try content($0) }
     let after = try EncryptedDatabase.read(.memory, in: next, key: new) { database in
       #expect(try DatabaseIntegrity.problems(database).isEmpty)
@@ -70,7 +73,7 @@ struct DatabaseCopyTests {
     }
     #expect(after == before)
     #expect(after.contains("7777in the log"))
-    #expect(copied == DatabaseName.size(of: DatabaseName.memory.file(in: next)))
+    #expect(copied.withLock(\.self) == DatabaseName.size(of: DatabaseName.memory.file(in: next)))
     #expect(throws: StorageError.wrongKey(database: "memory/memory.sqlite")) {
       try EncryptedDatabase.read(.memory, in: next, key: old) { _ in }
     }
@@ -126,6 +129,63 @@ struct DatabaseCopyTests {
     }
     try whole.write(to: file)
     try DatabaseCopy.make(of: .memory, in: host.folders, under: old, at: next, under: new) { _ in }
+  }
+
+  @Test(
+    "a page of another place, of an earlier time or of another file is not copied, nor one that was cut off")
+  func foreignPage() throws {
+    try EncryptedDatabase.close(fill(rows: 40))
+    let file = DatabaseName.memory.file(in: host.folders)
+    let whole = try Data(contentsOf: file)
+    func page(_ number: Int) -> Range<Int> { (number - 1) * 4096..<number * 4096 }
+    func expectRefusal(_ bent: Data, _ what: Comment) throws {
+      try bent.write(to: file)
+      #expect(throws: StorageError.self, what) {
+        try DatabaseCopy.make(of: .memory, in: host.folders, under: old, at: next, under: new) { _ in }
+      }
+    }
+    var bent = whole
+    bent.replaceSubrange(page(5), with: whole[page(6)])
+    bent.replaceSubrange(page(6), with: whole[page(5)])
+    try expectRefusal(bent, "two pages that changed places")
+    bent = whole
+    bent.replaceSubrange(page(7), with: Data(count: 4096))
+    try expectRefusal(bent, "zeros")
+    try expectRefusal(whole.dropLast(4096), "the last page cut off")
+    try expectRefusal(whole.dropLast(100), "a part of the last page cut off")
+    for offset in [0, 4047, 4048, 4063, 4064, 4095] {
+      bent = whole
+      bent[page(8).lowerBound + offset] ^= 0x80
+      try expectRefusal(bent, "a bit of byte \(offset)")
+    }
+  }
+
+  @Test("many pages are copied by several threads as they are by one")
+  func many() throws {
+    let pool = try fill(rows: 6000)
+    let before = try pool.read { try content($0) }
+    EncryptedDatabase.close(pool)
+    try DatabaseCopy.make(of: .memory, in: host.folders, under: old, at: next, under: new) { _ in }
+    let after = try EncryptedDatabase.read(.memory, in: next, key: new) { database in
+      #expect(try DatabaseIntegrity.problems(database).isEmpty)
+      return try content(database)
+    }
+    #expect(after == before)
+  }
+
+  @Test("copying waits for nobody who goes on reading an older state: it says that the database is busy")
+  func held() async throws {
+    let pool = try fill()
+    defer { try? pool.close() }
+    let snapshot = try pool.makeSnapshot()
+    _ = try await snapshot.read { try String.fetchOne($0, sql: "SELECT what FROM said LIMIT 1") }
+    try await pool.write {
+      try $0.execute(sql: "INSERT INTO said (row_id, what) VALUES (9999, 'later')")
+    }
+    #expect(throws: StorageError.busy(database: "memory/memory.sqlite")) {
+      try DatabaseCopy.make(of: .memory, in: host.folders, under: old, at: next, under: new) { _ in }
+    }
+    withExtendedLifetime(snapshot) {}
   }
 
   @Test("copying ends when it is told to, and leaves the original")

@@ -178,17 +178,10 @@ public struct KeyRotation: Sendable {
     let isFresh = known.isEmpty && next.hasNoBlobs
     let names = try old.names()
     if !names.isEmpty { try next.make() }
-    var made = known
-    for name in names where made[name] == nil {
-      do {
-        made[name] = try new.reseal(name, of: old, isFresh: isFresh) { try progress.advance(by: $0) }
-      } catch StorageError.sealedFile(_, .missing) {
-        // Forgotten in the meantime.
-        continue
-      }
-    }
     let there = Set(names)
-    made = made.filter { there.contains($0.key) }
+    let made = try new.reseal(names.filter { known[$0] == nil }, of: old, isFresh: isFresh) {
+      try progress.advance(by: $0)
+    }.merging(known.filter { there.contains($0.key) }) { made, _ in made }
     let wanted = Set(made.values)
     new.remove(try new.names().filter { !wanted.contains($0) })
     new.synchronize()
