@@ -27,7 +27,7 @@ public final class StagedBlob: Sendable {
 public final class BlobStore: Sendable {
   private let folders: HostFolders
   private let current: Mutex<SealedFileKeys>
-  private let kind = SealedFileKind.chatBlob
+  let kind = SealedFileKind.chatBlob
   private var folder: URL { folders.data.appending(path: BlobName.folder) }
 
   public init(folders: HostFolders, key: DataKey) {
@@ -35,7 +35,7 @@ public final class BlobStore: Sendable {
     current = Mutex(key.sealedFileKeys)
   }
 
-  private var keys: SealedFileKeys { current.withLock { $0 } }
+  var keys: SealedFileKeys { current.withLock { $0 } }
 
   /// Goes on with the blobs of another data key, which have taken the place of those of the one before. Nobody may be about
   /// to place one meanwhile.
@@ -141,7 +141,7 @@ public final class BlobStore: Sendable {
     guard naming.finish() == name else { throw .sealedFile(name: name.path, .otherContent) }
   }
 
-  private func reader(of name: BlobName) throws(StorageError) -> SealedFileReader {
+  func reader(of name: BlobName) throws(StorageError) -> SealedFileReader {
     do {
       return try SealedFileReader(name.file(in: folders).path, name: name.path, kind: kind, keys: keys)
     } catch {
@@ -149,7 +149,7 @@ public final class BlobStore: Sendable {
     }
   }
 
-  private static func next(of reader: SealedFileReader, _ name: BlobName) throws(StorageError) -> Data? {
+  static func next(of reader: SealedFileReader, _ name: BlobName) throws(StorageError) -> Data? {
     do {
       return try reader.next()
     } catch {

@@ -18,7 +18,10 @@ struct FullDiskRotationTests {
     private let left: Mutex<Int>
     private let passed = Mutex<[KeyRotation.Step]>([])
 
-    init(_ disk: SmallDisk, after steps: Int) { (self.disk, left) = (disk, Mutex(steps)) }
+    init(_ disk: SmallDisk, after steps: Int) {
+      self.disk = disk
+      left = Mutex(steps)
+    }
 
     var steps: [KeyRotation.Step] { passed.withLock { $0 } }
 
