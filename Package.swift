@@ -101,6 +101,12 @@ let package = Package(
     .target(name: "CSocketOwner"),
     .target(name: "CSQLCipher", linkerSettings: [.linkedLibrary("sqlcipher")]),
     .target(
+      name: "CNotifications",
+      cSettings: [
+        .unsafeFlags(["-I/usr/include/glib-2.0", "-I/usr/lib/\(multiarch)/glib-2.0/include"])
+      ],
+      linkerSettings: ["gio-2.0", "gobject-2.0", "glib-2.0"].map { .linkedLibrary($0) }),
+    .target(
       name: "CSecretService",
       cSettings: [
         .unsafeFlags([
@@ -138,7 +144,7 @@ let package = Package(
       "Host",
       [
         "Agents", "Inference", "Pairing", "Discovery", "Stores", "Storage", "Keyring", "SecureChannel",
-        "Identity",
+        "Identity", "ForeignText", "CNotifications",
         "SecretMemory", hummingbird, httpClient, httpTypes, grdb, nioCore, nioPosix, nioHTTP1, log,
         lifecycle, configuration,
       ]),

@@ -16,7 +16,8 @@ struct ServeCommand: AsyncParsableCommand {
       Let the network in: osaurus-host serve --expose
 
       It listens on 127.0.0.1:1337 unless told otherwise. Agents answer from afar only through the secure channel.
-      On a terminal it asks you about devices that want to be let in; elsewhere see 'osaurus-host pair watch'.
+      On a terminal, and on the desktop where there is one, it asks you about devices that want to be let in; elsewhere \
+      see 'osaurus-host pair watch'. With "askOnDesktop": false in host.json it leaves the desktop alone.
       SIGTERM and Ctrl-C give running answers 5 seconds and end it.
       """)
 

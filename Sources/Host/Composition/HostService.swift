@@ -80,6 +80,9 @@ public struct HostService: Service {
           services.pairing.close()
           await services.rotation.cancel()
         }
+        if services.settings.asksOnDesktop {
+          group.addTask { await PairingNotifications(desk: services.pairing).run() }
+        }
         // So that the first to ask what there is need not wait for the slowest server.
         group.addTask { _ = await services.models.known() }
         group.addTask {

@@ -26,6 +26,8 @@ public struct HostSettings: Hashable, Sendable {
   public var allowsPlaintextClients = false
   /// Whether a client that cannot open a sealed access key may get one in the clear, by pairing or for an invite.
   public var allowsUnsealedKeys = false
+  /// Whether the owner is asked on the desktop, too, about devices that want to be let in.
+  public var asksOnDesktop = true
   /// The base URL of an OpenAI-compatible server, with its `/v1`.
   public var modelURL: URL?
   /// The model that answers where none is named.
@@ -107,6 +109,7 @@ public struct HostSettings: Hashable, Sendable {
     allowedHosts = values.list("allowedHosts") ?? allowedHosts
     allowsPlaintextClients = try values.boolean("allowPlaintextClients") ?? allowsPlaintextClients
     allowsUnsealedKeys = try values.boolean("allowUnsealedKeys") ?? allowsUnsealedKeys
+    asksOnDesktop = try values.boolean("askOnDesktop") ?? asksOnDesktop
     modelURL = try values.url("modelURL")
     model = values.text("model")
     embeddingModel = values.text("embeddingModel")

@@ -29,6 +29,7 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
   var allowedHosts: [String]?
   var allowPlaintextClients: Bool?
   var allowUnsealedKeys: Bool?
+  var askOnDesktop: Bool?
   var modelURL: String?
   var model: String?
   var modelKeyFile: String?
@@ -55,7 +56,7 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
     case allowPlaintextClients, allowUnsealedKeys, modelURL, model, modelKeyFile, detectLocalServers
     case handshakesPerMinute, redemptionsPerMinute, pairingsPerMinute, maxConnections,
       maxConnectionsPerNetwork, maxAnswers,
-      modelIdleSeconds, logLevel
+      modelIdleSeconds, logLevel, askOnDesktop
   }
 
   init(hostID: UUID, keystore: KeyStoreKind) {
@@ -80,6 +81,7 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
     allowedHosts = try container.decodeIfPresent([String].self, forKey: .allowedHosts)
     allowPlaintextClients = try container.decodeIfPresent(Bool.self, forKey: .allowPlaintextClients)
     allowUnsealedKeys = try container.decodeIfPresent(Bool.self, forKey: .allowUnsealedKeys)
+    askOnDesktop = try container.decodeIfPresent(Bool.self, forKey: .askOnDesktop)
     modelURL = try container.decodeIfPresent(String.self, forKey: .modelURL)
     model = try container.decodeIfPresent(String.self, forKey: .model)
     modelKeyFile = try container.decodeIfPresent(String.self, forKey: .modelKeyFile)
@@ -101,7 +103,8 @@ struct HostSettingsFile: Codable, Hashable, Sendable {
       .allowedOrigins: allowedOrigins?.joined(separator: ","),
       .allowedHosts: allowedHosts?.joined(separator: ","),
       .allowPlaintextClients: allowPlaintextClients.map(String.init),
-      .allowUnsealedKeys: allowUnsealedKeys.map(String.init), .modelURL: modelURL, .model: model,
+      .allowUnsealedKeys: allowUnsealedKeys.map(String.init), .askOnDesktop: askOnDesktop.map(String.init),
+      .modelURL: modelURL, .model: model,
       .modelKeyFile: modelKeyFile, .detectLocalServers: detectLocalServers.map(String.init),
       .handshakesPerMinute: handshakesPerMinute.map(String.init),
       .redemptionsPerMinute: redemptionsPerMinute.map(String.init),

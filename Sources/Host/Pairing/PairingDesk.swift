@@ -208,18 +208,33 @@ final class PairingDesk: Sendable {
 
   /// Who waits. Whoever is in the list counts as shown.
   func list() -> (revision: UInt64, waiting: [WaitingVisitor]) {
+    let (revision, waiting) = peek()
+    if let waiting { markShown(waiting.id) }
+    return (revision, waiting.map { [$0] } ?? [])
+  }
+
+  /// Who waits, for what has to be shown yet.
+  func peek() -> (revision: UInt64, waiting: WaitingVisitor?) {
     state.withLock { state in
       guard state.isOpen, let entry = state.entry, !entry.isGone, entry.word == nil else {
-        return (state.revision, [])
+        return (state.revision, nil)
       }
-      state.entry?.isShown = true
-      return (state.revision, [entry.waiting])
+      return (state.revision, entry.waiting)
+    }
+  }
+
+  /// The owner can see who asks, and its words.
+  func markShown(_ id: String) {
+    state.withLock { state in
+      if state.entry?.waiting.id == id { state.entry?.isShown = true }
     }
   }
 
   /// Waits until there may be something else to list than at a revision; until the desk is closed, or the waiting task
   /// cancelled, at the latest.
-  func change(after revision: UInt64) async {
+  /// - Returns: whether the desk is open still.
+  @discardableResult
+  func change(after revision: UInt64) async -> Bool {
     let number = state.withLock { state in
       state.nextWatcher += 1
       return state.nextWatcher
@@ -236,6 +251,7 @@ final class PairingDesk: Sendable {
     } onCancel: {
       state.withLock { $0.watchers.removeValue(forKey: number) }?.resume()
     }
+    return state.withLock { !$0.isClosed }
   }
 
   /// Says the owner's word, and waits for what comes of it.
