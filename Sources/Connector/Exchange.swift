@@ -22,27 +22,32 @@ final class Exchange: HTTPClientResponseDelegate, Sendable {
     var room: EventLoopPromise<Void>?
     var end: Result<Void, any Error>?
     var reader: CheckedContinuation<Void, Never>?
+    /// Until when the reader waits.
+    var deadline: NIODeadline?
+    /// What looks at the time, and when.
+    var alarm: (task: Scheduled<Void>, at: NIODeadline)?
     var cancel: (@Sendable () -> Void)?
     /// Grows with everything that a reader may wait for.
     var changes = 0
 
     mutating func takeReader() -> CheckedContinuation<Void, Never>? {
       changes += 1
-      defer { reader = nil }
+      defer { (reader, deadline) = (nil, nil) }
       return reader
     }
   }
 
+  private let loop: any EventLoop
   private let state = Mutex(State())
 
-  private init() {}
+  private init(on loop: any EventLoop) { self.loop = loop }
 
   /// Sends a request.
   /// - Parameter loop: where the connection lives and the pieces arrive; the same, so that none is passed between.
   static func start(_ request: HTTPClient.Request, with client: HTTPClient, on loop: any EventLoop)
     -> Exchange
   {
-    let exchange = Exchange()
+    let exchange = Exchange(on: loop)
     let task = client.execute(
       request: request, delegate: exchange, eventLoop: .delegateAndChannel(on: loop), deadline: nil)
     exchange.state.withLock { $0.cancel = { task.cancel() } }
@@ -52,10 +57,11 @@ final class Exchange: HTTPClientResponseDelegate, Sendable {
 
   // MARK: Reading
 
-  /// The head of the answer. One caller at a time, of this and of ``next()``.
-  /// - Throws: What the client library throws, or `CancellationError`, upon which the exchange is over.
-  func head() async throws -> HTTPResponseHead {
-    try await wait { state in
+  /// The head of the answer. One caller at a time, of this and of ``next(within:)``.
+  /// - Throws: What the client library throws; ``TimeLimit/Exceeded`` when it takes longer than `limit`, or
+  ///   `CancellationError`, upon which the exchange is over.
+  func head(within limit: Duration) async throws -> HTTPResponseHead {
+    try await wait(limit) { state in
       if let head = state.head { return .success(head) }
       switch state.end {
       case .failure(let error): return .failure(error)
@@ -66,9 +72,9 @@ final class Exchange: HTTPClientResponseDelegate, Sendable {
   }
 
   /// The next piece of the body; nil at its end.
-  /// - Throws: As ``head()``.
-  func next() async throws -> ByteBuffer? {
-    let (piece, room) = try await wait {
+  /// - Throws: As ``head(within:)``.
+  func next(within limit: Duration) async throws -> ByteBuffer? {
+    let (piece, room) = try await wait(limit) {
       state -> Result<(ByteBuffer?, EventLoopPromise<Void>?), any Error>? in
       guard !state.pieces.isEmpty else { return state.end.map { end in end.map { (nil, nil) } } }
       let piece = state.pieces.removeFirst()
@@ -89,8 +95,9 @@ final class Exchange: HTTPClientResponseDelegate, Sendable {
 
   /// Waits until `take` finds what it looks for.
   private func wait<R: Sendable>(
-    _ take: @Sendable (inout State) -> Result<R, any Error>?
+    _ limit: Duration, _ take: @Sendable (inout State) -> Result<R, any Error>?
   ) async throws -> R {
+    let deadline = NIODeadline.now() + TimeAmount(limit)
     while true {
       if Task.isCancelled { close() }
       let (result, seen) = state.withLock { (take(&$0), $0.changes) }
@@ -101,6 +108,8 @@ final class Exchange: HTTPClientResponseDelegate, Sendable {
             if state.changes != seen { return true }
             precondition(state.reader == nil, "an answer has one reader")
             state.reader = continuation
+            state.deadline = deadline
+            setAlarm(for: deadline, &state)
             return false
           }
           if isChanged { continuation.resume() }
@@ -109,6 +118,29 @@ final class Exchange: HTTPClientResponseDelegate, Sendable {
         close()
       }
     }
+  }
+
+  /// Sees to it that somebody looks at the time at `deadline`. One alarm serves many waits: where it rings too early, it
+  /// is set again.
+  private func setAlarm(for deadline: NIODeadline, _ state: inout State) {
+    if let alarm = state.alarm {
+      guard deadline < alarm.at else { return }
+      alarm.task.cancel()
+    }
+    state.alarm = (loop.scheduleTask(deadline: deadline) { [weak self] in self?.ring() }, deadline)
+  }
+
+  private func ring() {
+    let isOver = state.withLock { state in
+      state.alarm = nil
+      guard state.end == nil, let deadline = state.deadline else { return false }
+      guard deadline <= .now() else {
+        setAlarm(for: deadline, &state)
+        return false
+      }
+      return true
+    }
+    if isOver { end(.failure(TimeLimit.Exceeded()), isClosed: true) }
   }
 
   // MARK: The client library's side
@@ -145,15 +177,16 @@ final class Exchange: HTTPClientResponseDelegate, Sendable {
 
   /// The first end counts, but for a reader that goes away.
   private func end(_ result: Result<Void, any Error>, isClosed: Bool = false) {
-    let (reader, room, cancel) = state.withLock { state in
+    let (reader, room, cancel, alarm) = state.withLock { state in
       if state.end == nil { state.end = result }
       if isClosed {
         state.pieces = []
         state.end = result
       }
-      defer { (state.room, state.cancel) = (nil, nil) }
-      return (state.takeReader(), state.room, isClosed ? state.cancel : nil)
+      defer { (state.room, state.cancel, state.alarm) = (nil, nil, nil) }
+      return (state.takeReader(), state.room, isClosed ? state.cancel : nil, state.alarm)
     }
+    alarm?.task.cancel()
     room?.succeed()
     reader?.resume()
     cancel?()

@@ -48,7 +48,7 @@ actor FrameReader {
     guard let body else { throw CancellationError() }
     let piece: ByteBuffer?
     do {
-      piece = try await TimeLimit.run(limits.silence) { try await body.next() }
+      piece = try await body.next(within: limits.silence)
     } catch is TimeLimit.Exceeded {
       throw ConnectorError.silent(seconds: Int(limits.silence.components.seconds))
     } catch {
@@ -78,10 +78,10 @@ actor FrameReader {
   private func finish() async {
     guard let body else { return }
     self.body = nil
-    let limit = limits.refusalBytes
-    _ = try? await TimeLimit.run(limits.ending) {
+    let (limit, patience) = (limits.refusalBytes, limits.ending)
+    _ = try? await TimeLimit.run(patience) {
       var left = limit
-      while left > 0, let piece = try await body.next() { left -= piece.readableBytes }
+      while left > 0, let piece = try await body.next(within: patience) { left -= piece.readableBytes }
     }
   }
 }

@@ -22,13 +22,16 @@ final class PeerResponse: Sendable {
   func cancel() { exchange.close() }
 
   /// The next piece of the body; nil at its end. One caller at a time.
-  func next() async throws -> ByteBuffer? { try await exchange.next() }
+  /// - Throws: ``TimeLimit/Exceeded`` when there is none for so long, or what the connection throws.
+  func next(within silence: Duration) async throws -> ByteBuffer? {
+    try await exchange.next(within: silence)
+  }
 
   /// What is left of the body, of which no piece may take longer than `silence`.
   /// - Throws: `NIOTooManyBytesError` beyond `limit`, ``TimeLimit/Exceeded``, or what the connection throws.
   func collect(upTo limit: Int, silence: Duration) async throws -> [UInt8] {
     var collected = ByteBuffer()
-    while let piece = try await TimeLimit.run(silence, { try await self.next() }) {
+    while let piece = try await next(within: silence) {
       guard collected.readableBytes + piece.readableBytes <= limit else {
         throw NIOTooManyBytesError(maxBytes: limit)
       }

@@ -27,7 +27,8 @@ struct PeerTransport: Sendable {
     do {
       (status, answer) = try await TimeLimit.run(limits.handshake) {
         let response = try await post(
-          "/secure/session", handshake.hello.encoded(), accept: "application/json")
+          "/secure/session", handshake.hello.encoded(), accept: "application/json",
+          within: limits.handshake)
         let limit = response.status == 200 ? limits.handshakeBytes : limits.refusalBytes
         return (response.status, try await response.collect(upTo: limit, silence: limits.handshake))
       }
@@ -64,9 +65,7 @@ struct PeerTransport: Sendable {
   /// Sends a sealed call and waits for the head of the answer.
   func call(_ body: [UInt8], accept: String) async throws -> PeerResponse {
     do {
-      return try await TimeLimit.run(limits.answer) {
-        try await post("/secure/call", body, accept: accept)
-      }
+      return try await post("/secure/call", body, accept: accept, within: limits.answer)
     } catch {
       throw told(error, patience: limits.answer)
     }
@@ -106,8 +105,10 @@ struct PeerTransport: Sendable {
   // MARK: Both
 
   /// Sends a request, once, and waits for the head of the answer.
-  private func post(_ path: String, _ body: [UInt8], accept: String) async throws -> PeerResponse {
-    try await plain.send(peer.base, path, body, accept: accept)
+  private func post(
+    _ path: String, _ body: [UInt8], accept: String, within limit: Duration
+  ) async throws -> PeerResponse {
+    try await plain.send(peer.base, path, body, accept: accept, within: limit)
   }
 
   /// An error of the client library in this target's words. What is not known to have failed before the call was

@@ -17,7 +17,7 @@ extension PlainPost {
   ) async throws -> (status: Int, body: [UInt8]) {
     do {
       return try await TimeLimit.run(limit) {
-        let response = try await send(base, path, body, accept: "application/json")
+        let response = try await send(base, path, body, accept: "application/json", within: limit)
         return (response.status, try await response.collect(upTo: longest, silence: limit))
       }
     } catch {

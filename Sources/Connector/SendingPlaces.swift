@@ -1,59 +1,72 @@
+import Synchronization
+
 /// Lets so many calls of a session be under way at a time, from their sealing to the head of the answer.
 ///
 /// Calls travel on many connections and arrive in any order. The peer's replay window forgives 64 places; with
 /// fewer calls than that between sealing and answer, none falls out of it.
-actor SendingPlaces {
-  private var free: Int
-  private var waiting: [(ticket: Int, continuation: CheckedContinuation<Void, any Error>)] = []
-  private var lastTicket = 0
+final class SendingPlaces: Sendable {
+  private struct State {
+    var free: Int
+    var waiting: [(ticket: Int, continuation: CheckedContinuation<Void, any Error>)] = []
+    var lastTicket = 0
+  }
 
-  init(_ count: Int) { free = count }
+  private let state: Mutex<State>
+
+  init(_ count: Int) { state = Mutex(State(free: count)) }
 
   /// Runs `body` when there is a place for it, in the order of asking.
   /// - Throws: `CancellationError`, or what `body` throws.
-  nonisolated func use<R: Sendable>(_ body: @Sendable () async throws -> R) async throws -> R {
+  func use<R: Sendable>(_ body: @Sendable () async throws -> R) async throws -> R {
     try await enter()
-    do {
-      let result = try await body()
-      await leave()
-      return result
-    } catch {
-      await leave()
-      throw error
-    }
+    defer { leave() }
+    return try await body()
   }
 
   private func enter() async throws {
     try Task.checkCancellation()
-    if free > 0 {
-      free -= 1
-      return
+    let ticket: Int? = state.withLock { state in
+      if state.free > 0 {
+        state.free -= 1
+        return nil
+      }
+      state.lastTicket += 1
+      return state.lastTicket
     }
-    lastTicket += 1
-    let ticket = lastTicket
+    guard let ticket else { return }
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-        if Task.isCancelled {
-          continuation.resume(throwing: CancellationError())
-        } else {
-          waiting.append((ticket, continuation))
+        let result: Result<Void, any Error>? = state.withLock { state in
+          if Task.isCancelled { return .failure(CancellationError()) }
+          // One may have become free meanwhile; whoever waited before has had it by now.
+          if state.free > 0 {
+            state.free -= 1
+            return .success(())
+          }
+          state.waiting.append((ticket, continuation))
+          return nil
         }
+        if let result { continuation.resume(with: result) }
       }
     } onCancel: {
-      Task { await self.giveUp(ticket) }
+      giveUp(ticket)
     }
   }
 
   private func leave() {
-    guard waiting.isEmpty else {
-      waiting.removeFirst().continuation.resume()
-      return
+    let next = state.withLock { state -> CheckedContinuation<Void, any Error>? in
+      guard state.waiting.isEmpty else { return state.waiting.removeFirst().continuation }
+      state.free += 1
+      return nil
     }
-    free += 1
+    next?.resume()
   }
 
   private func giveUp(_ ticket: Int) {
-    guard let index = waiting.firstIndex(where: { $0.ticket == ticket }) else { return }
-    waiting.remove(at: index).continuation.resume(throwing: CancellationError())
+    let one = state.withLock { state -> CheckedContinuation<Void, any Error>? in
+      guard let index = state.waiting.firstIndex(where: { $0.ticket == ticket }) else { return nil }
+      return state.waiting.remove(at: index).continuation
+    }
+    one?.resume(throwing: CancellationError())
   }
 }
