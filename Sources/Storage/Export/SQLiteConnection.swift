@@ -31,6 +31,8 @@ final class SQLiteConnection {
     handle = opened
     sqlite3_extended_result_codes(handle, 1)
     sqlite3_busy_timeout(handle, 5000)
+    // A database that is attached has what is the default at that moment.
+    _ = try rows("PRAGMA cipher_default_hmac_algorithm = \(EncryptedDatabase.hmacAlgorithm)")
     // Long statements end when the task is cancelled.
     sqlite3_progress_handler(handle, 10_000, { _ in Task.isCancelled ? 1 : 0 }, nil)
   }

@@ -47,12 +47,24 @@ public struct NextGeneration: Sendable {
   /// - Throws: ``StorageError/file(_:)``.
   public func discard() throws(StorageError) {
     guard isThere else { return }
-    do {
-      try FileManager.default.removeItem(at: folders.data)
-    } catch {
-      throw .file(.file(path: folders.data.path, reason: error.localizedDescription))
-    }
+    try remove(folders.data)
     PrivateFile.synchronizeFolder(current.data.path)
+  }
+
+  /// Takes away everything in it: the room that it took is free, and it is still known that it was there.
+  /// - Throws: ``StorageError/file(_:)``.
+  public func empty() throws(StorageError) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folders.data.path)) ?? [] {
+      try remove(folders.data.appending(path: name))
+    }
+  }
+
+  private func remove(_ file: URL) throws(StorageError) {
+    do {
+      try FileManager.default.removeItem(at: file)
+    } catch {
+      throw .file(.file(path: file.path, reason: error.localizedDescription))
+    }
   }
 
   /// The databases that are under a key here and not yet in their place; nil where one is under it in neither.

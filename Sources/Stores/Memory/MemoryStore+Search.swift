@@ -140,7 +140,7 @@ private struct Candidate {
         SELECT agent_id, layer, salience, happened_at, ifnull(last_used_at, happened_at) FROM memories
         WHERE row_id = ?
         """)
-    guard let found = try Row.fetchCursor(statement, arguments: [row]).next(),
+    guard let found = try Row.fetchOne(statement, arguments: [row]),
       let layer = MemoryLayer(rawValue: found[1])
     else { return nil }
     self.row = row

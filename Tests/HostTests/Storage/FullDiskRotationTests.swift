@@ -80,6 +80,6 @@ struct FullDiskRotationTests {
       #expect(try host.slotsOpen().allSatisfy { $0.generation.description == second.generation })
     }
     // Both sides of the turning point were met.
-    #expect(failed > 5 && unfinished + done > 5, "\(failed) failed, \(unfinished) unfinished, \(done) done")
+    #expect(failed > 8 && unfinished + done > 8, "\(failed) failed, \(unfinished) unfinished, \(done) done")
   }
 }

@@ -84,9 +84,12 @@ extension KeyRotation {
     try reached(.folderRemoved)
   }
 
-  /// Takes away what was made for a rotation that is not to be. The journal first: without it, and with every file
-  /// under the data key, nothing else is done by anybody.
+  /// Takes away what was made for a rotation that is not to be. The files first: a disk that they filled up has no room for
+  /// the key store to change. Then the journal: without it, and with every file under the data key, nothing else is done by
+  /// anybody.
   func takeAway(_ store: any KeyStore) throws {
+    try next.empty()
+    try reached(.filesTaken)
     let names = try store.names()
     if names.contains(KeyItem.keyRotation.name) { try store.remove(.keyRotation) }
     try reached(.journalTaken)

@@ -19,7 +19,7 @@ public struct KeyRotation: Sendable {
     case folderMade, nextKeyStored, begun, blobsSealed, databaseCopied, slotsMade, committed
     case placing(NextGeneration.Step)
     case placed, keyReplaced, nextKeyRemoved, journalRemoved, folderRemoved
-    case journalTaken, nextKeyTaken
+    case filesTaken, journalTaken, nextKeyTaken
   }
 
   /// What tests throw between two writes: as if the process had ended there, so nothing is mended.
