@@ -117,6 +117,7 @@ struct FrontDoor: Sendable {
         message: "JSON nests deeper than \(limits.jsonDepth) levels")
     }
     let request = Request(head: ticket.head, body: RequestBody(buffer: body))
+    let caller = ticket.context.caller
     do {
       let response =
         switch ticket.routeClass {
@@ -124,12 +125,16 @@ struct FrontDoor: Sendable {
           try await secureDoor.call(body, of: request, from: ticket.arrival, through: self)
         case .publicInformation, .handshake, .pairing, .redemption, .catalogue, .inference,
           .agentCatalogue, .agentDetails, .agentRun, .agentInBody, .administration, .unknown:
-          try await ticket.match.route.handler(request, ticket.context)
+          try await whileKeyHolds(for: caller) {
+            try await ticket.match.route.handler(request, ticket.context)
+          }
         }
-      return whileKeyHolds(response, for: ticket.context.caller)
-    } catch let error as any HTTPResponseError {
-      return try error.response(from: request, context: ticket.context)
+      return whileKeyHolds(response, for: caller)
     } catch {
+      if !Task.isCancelled, let refusal = revocation(of: caller) { return refusal }
+      if let error = error as? any HTTPResponseError {
+        return try error.response(from: request, context: ticket.context)
+      }
       if error is CancellationError || Task.isCancelled { throw CancellationError() }
       logger.error("a route failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
       if DiskRefusal(error) != nil { return RequestFailure(error).response }
@@ -137,13 +142,34 @@ struct FrontDoor: Sendable {
     }
   }
 
+  /// Runs what makes an answer, and stops it as soon as the caller's key is revoked: nobody has to wait for the end of
+  /// what will not be given.
+  private func whileKeyHolds(
+    for caller: Caller, _ make: @escaping @Sendable () async throws -> Response
+  ) async throws -> Response {
+    guard case .accessKey(let key) = caller.principal else { return try await make() }
+    let making = Task(operation: make)
+    let held = authentication.validator.hold(key) { making.cancel() }
+    defer { withExtendedLifetime(held) {} }
+    return try await withTaskCancellationHandler {
+      try await making.value
+    } onCancel: {
+      making.cancel()
+    }
+  }
+
+  /// What a caller is told whose key is good no more; nil for everybody else.
+  private func revocation(of caller: Caller) -> Response? {
+    guard case .accessKey(let key) = caller.principal, !authentication.validator.value.stillAccepts(key)
+    else { return nil }
+    return Decision.unauthenticated(.revoked).refusal
+  }
+
   /// The answer, unless the caller's key was revoked while it was made. One that streams is cut where that happens
   /// before its end.
   private func whileKeyHolds(_ response: Response, for caller: Caller) -> Response {
+    if let refusal = revocation(of: caller) { return refusal }
     guard case .accessKey(let key) = caller.principal else { return response }
-    guard authentication.validator.value.stillAccepts(key) else {
-      return Decision.unauthenticated(.revoked).refusal ?? response
-    }
     guard response.body.contentLength == nil, let watch = CallerWatch.current else { return response }
     return response.holding(authentication.validator.hold(key) { watch.callerLeft() })
   }

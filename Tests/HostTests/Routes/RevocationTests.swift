@@ -84,6 +84,36 @@ struct RevocationTests {
     }
   }
 
+  @Test(
+    "an answer in one piece that is being made is refused as soon as its key is revoked, in a channel and without one",
+    arguments: [true, false])
+  func underWayWhole(isSealed: Bool) async throws {
+    try await WholeHost.serve { host, doors in
+      let ada = try await host.agent("Ada")
+      let key = try await host.key()
+      let client = try await SealedClient.open(
+        with: try #require(ada.address), over: doors.tcp, now: Int64(Date().timeIntervalSince1970))
+      let question = #"{"model":"scripted/one","messages":[{"role":"user","content":"drone"}]}"#
+      let asking = Task {
+        guard isSealed else {
+          let answer = try await doors.with(key: key.text).ask("POST", "/chat/completions", question)
+          return (answer.status, answer.text)
+        }
+        let (status, text, _) = try await client.ask(
+          "POST", "/chat/completions", key: key.text, body: question)
+        return (status, text)
+      }
+      try await host.model.droneStarted.value()
+      _ = try await doors.control.ask("POST", "/control/keys/\(key.id)/revoke")
+      let revoked = ContinuousClock.now
+      let (status, text) = try await asking.value
+      #expect(.now - revoked < .promptly)
+      #expect(status == 401 && text == Self.revoked)
+      try await host.model.droneStopped.value()
+      #expect(host.services.access.validator.holderCount == 0)
+    }
+  }
+
   private final class Cuts: Sendable {
     private let list = Mutex<[Int]>([])
     var all: [Int] { list.withLock { $0 } }
