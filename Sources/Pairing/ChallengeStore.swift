@@ -2,47 +2,65 @@ import Synchronization
 
 /// The nonces that were given out and not used yet: each for two minutes and for one pairing. (spec/02, C2)
 ///
-/// There are never more than ``capacity``; where there would be, the one that ends first goes.
+/// No more than ``capacity`` are given out within their lifetime; where there would be more, the one that ends first
+/// goes. That is room for all that a thousand networks may ask for in a minute, so that a crowd does not push out a
+/// device's nonce before it is used.
 public final class ChallengeStore: Sendable {
   public static let lifetime = Duration.seconds(120)
-  public static let capacity = 256
+  public static let capacity = 8192
 
-  private let ends = Mutex<[PairingNonce: ContinuousClock.Instant]>([:])
+  private struct State {
+    var ends: [PairingNonce: ContinuousClock.Instant] = [:]
+    /// In the order in which they were given out, which is that in which they end; those before ``first`` are gone.
+    var order: [PairingNonce] = []
+    var first = 0
+
+    /// Forgets the one that ends first.
+    mutating func forgetFirst() {
+      ends[order[first]] = nil
+      first += 1
+      if first == ChallengeStore.capacity {
+        order.removeFirst(first)
+        first = 0
+      }
+    }
+  }
+
+  private let state = Mutex(State())
 
   public init() {}
 
   /// Gives out a nonce.
+  /// - Parameter now: the time; never earlier than it was before.
   public func issue(now: ContinuousClock.Instant) -> PairingNonce {
     let nonce = PairingNonce.make()
-    ends.withLock { ends in
-      Self.forgetEnded(&ends, now)
-      if ends.count >= Self.capacity, let first = ends.min(by: { $0.value < $1.value }) {
-        ends[first.key] = nil
+    state.withLock { state in
+      while state.first < state.order.count {
+        let end = state.ends[state.order[state.first]]
+        guard state.order.count - state.first >= Self.capacity || end.map({ $0 <= now }) ?? true else {
+          break
+        }
+        state.forgetFirst()
       }
-      ends[nonce] = now + Self.lifetime
+      state.ends[nonce] = now + Self.lifetime
+      state.order.append(nonce)
     }
     return nonce
   }
 
   /// Whether a nonce can still be used.
   public func holds(_ nonce: PairingNonce, now: ContinuousClock.Instant) -> Bool {
-    ends.withLock { $0[nonce].map { now < $0 } ?? false }
+    state.withLock { $0.ends[nonce].map { now < $0 } ?? false }
   }
 
   /// Uses a nonce up. Of any number of callers with the same one, one is told that it was good.
   public func consume(_ nonce: PairingNonce, now: ContinuousClock.Instant) -> Bool {
-    ends.withLock { ends in
-      guard let end = ends.removeValue(forKey: nonce) else { return false }
+    state.withLock { state in
+      guard let end = state.ends.removeValue(forKey: nonce) else { return false }
       return now < end
     }
   }
 
   /// How many are kept in mind.
-  public var count: Int { ends.withLock { $0.count } }
-
-  private static func forgetEnded(
-    _ ends: inout [PairingNonce: ContinuousClock.Instant], _ now: ContinuousClock.Instant
-  ) {
-    for (nonce, end) in ends where end <= now { ends[nonce] = nil }
-  }
+  public var count: Int { state.withLock { $0.ends.count } }
 }

@@ -53,20 +53,32 @@ struct ChallengeStoreTests {
     #expect(!store.consume(.make(), now: start))
   }
 
-  @Test("there are never more than 256; the one that ends first goes, and those that ended go before")
+  @Test("there are never more than fit; the one that ends first goes, and those that ended go before")
   func capacity() {
-    let store = ChallengeStore()
+    let (store, capacity) = (ChallengeStore(), ChallengeStore.capacity)
     let first = store.issue(now: start)
-    let rest = (1...255).map { store.issue(now: start + .milliseconds($0)) }
-    let now = start + .seconds(1)
-    #expect(store.count == 256 && store.holds(first, now: now))
+    let rest = (1..<capacity).map { store.issue(now: start + .milliseconds($0)) }
+    let now = start + .milliseconds(capacity)
+    #expect(store.count == capacity && store.holds(first, now: now))
     _ = store.issue(now: now)
-    #expect(store.count == 256 && !store.holds(first, now: now))
+    #expect(store.count == capacity && !store.holds(first, now: now))
     #expect(rest.allSatisfy { store.holds($0, now: now) })
-    for _ in 0..<10_000 { _ = store.issue(now: now) }
-    #expect(store.count == 256)
+    for _ in 0..<2 * capacity + 1000 { _ = store.issue(now: now) }
+    #expect(store.count == capacity)
     _ = store.issue(now: now + .seconds(200))
     #expect(store.count == 1)
+  }
+
+  @Test("those that were used count until they would have ended, and are not remembered")
+  func used() {
+    let (store, capacity) = (ChallengeStore(), ChallengeStore.capacity)
+    for _ in 0..<3 * capacity { #expect(store.consume(store.issue(now: start), now: start)) }
+    #expect(store.count == 0)
+    let kept = store.issue(now: start + .seconds(1))
+    for _ in 1..<capacity { _ = store.consume(store.issue(now: start + .seconds(1)), now: start) }
+    #expect(store.holds(kept, now: start + .seconds(2)) && store.count == 1)
+    _ = store.issue(now: start + .seconds(2))
+    #expect(!store.holds(kept, now: start + .seconds(2)))
   }
 
   @Test(
