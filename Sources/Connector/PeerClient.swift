@@ -1,5 +1,6 @@
 public import AsyncHTTPClient
 import Foundation
+import Identity
 import SecureChannel
 
 /// A whole answer.
@@ -54,6 +55,16 @@ public actor PeerClient {
     self.onHandshake = onHandshake
     transport = PeerTransport(peer: peer, client: client, limits: limits)
   }
+
+  // MARK: What the key is for
+
+  /// The agent that the key is for, where it is for one; the pinned one, for it opens no other.
+  nonisolated var onlyAgent: Address? {
+    key.isFor(transport.peer.address) ? transport.peer.address : nil
+  }
+
+  /// The pinned agent's id at the peer, where that is known.
+  nonisolated var agentID: UUID? { transport.peer.agentID }
 
   // MARK: Asking
 

@@ -1,3 +1,4 @@
+import Identity
 public import SecretMemory
 
 /// The access key for a peer, in guarded memory. It is never part of a description, and leaves this machine only
@@ -15,6 +16,25 @@ public final class PeerKey: Sendable {
     }
     guard let secret else { throw .invalidKey }
     self.secret = secret
+  }
+
+  /// Whether the key says that it is for this agent alone. That is its own word, to go by and not to rely on.
+  func isFor(_ agent: Address) -> Bool {
+    secret.withBytes { secret in
+      secret.withUnsafeBytes { key in
+        let parts = key.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 3,
+          let claims = Base64URL.decode(UnsafeRawBufferPointer(rebasing: parts[1]))
+        else { return false }
+        var audience: String?
+        let isWhole = claims.withUnsafeBytes { text in
+          FlatJSON.scan(text) { key, value in
+            FlatJSON.isKey(key, "aud") ? FlatJSON.fill(&audience, FlatJSON.text(value)) : true
+          }
+        }
+        return isWhole && audience.flatMap { Address(ignoringChecksum: $0) } == agent
+      }
+    }
   }
 
   /// Lends the value of the `Authorization` header.

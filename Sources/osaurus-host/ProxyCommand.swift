@@ -22,8 +22,8 @@ struct ProxyCommand: AsyncParsableCommand {
       It listens on this machine's loopback alone, and carries each request with the key for the host, end to end \
       encrypted: the program needs no key, and there is no open port here or there. Only programs of your own user may \
       use it, as the kernel says who they are; web pages never may. With --token-file everybody who brings the token \
-      as API key may instead. What a key for one agent may ask is that agent; for the models themselves the host's \
-      owner has to give a key for the whole host.
+      as API key may instead. Agents are models there, called agent/NAME; with a key for one agent that agent is the one \
+      model, and for the models themselves the host's owner has to give a key for the whole host.
 
       At every log-in: osaurus-host connect proxy home --install-unit
       """)

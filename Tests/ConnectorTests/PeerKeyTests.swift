@@ -1,3 +1,5 @@
+import Foundation
+import Identity
 import SecretMemory
 import Testing
 
@@ -23,6 +25,19 @@ struct PeerKeyTests {
     ])
   func refused(text: String) {
     #expect(throws: ConnectorError.invalidKey) { try PeerKey(SecretBytes(copyingText: text)) }
+  }
+
+  @Test("a key says whether it is for one agent; one that says nothing that makes sense is not")
+  func audience() throws {
+    let (agent, other) = (try MasterKey.generate().signingKey, try MasterKey.generate().address)
+    let text = AccessKeyMint.mint(
+      by: agent, label: "a \"label\"", counter: 1, expiry: .days90, issuedAt: 0, nonce: UUID()
+    ).withText { $0 }
+    let key = try PeerKey(SecretBytes(copyingText: text))
+    #expect(key.isFor(agent.address) && !key.isFor(other))
+    for claims in ["e30", "abc", "_", Base64URL.string(Array(#"{"aud":7}"#.utf8)), "W10"] {
+      #expect(try !PeerKey(SecretBytes(copyingText: "osk-v1.\(claims).00")).isFor(agent.address))
+    }
   }
 
   @Test("a key does not print")

@@ -31,7 +31,7 @@ public struct Proxy: Service {
   ) {
     self.port = port
     self.onReady = onReady
-    responder = ProxyResponder(client: client, gate: gate, notes: ProxyNotes(report))
+    responder = ProxyResponder(errand: ProxyErrand(client), gate: gate, notes: ProxyNotes(report))
   }
 
   /// Runs until it is told to stop.
@@ -43,7 +43,7 @@ public struct Proxy: Service {
       responder: responder,
       server: .http1(
         configuration: .init(
-          idleTimeout: Self.idleTimeout,
+          additionalChannelHandlers: [DepartureWatch()], idleTimeout: Self.idleTimeout,
           httpDecoderConfiguration: .init(
             maxHeaderFieldSize: 64 * 1024, maxHeaderListSize: 64 * 1024, maxHeaderFieldCount: 200))),
       configuration: .init(

@@ -22,7 +22,7 @@ struct ProxyResponder: HTTPResponder {
   /// The beginnings of headers that mean something to a host.
   private static let carriedHeaders = ["x-osaurus-", "x-session-id", "x-persist", "anthropic-", "openai-"]
 
-  let client: PeerClient
+  let errand: ProxyErrand
   let gate: ProxyGate
   let notes: ProxyNotes
 
@@ -44,7 +44,8 @@ struct ProxyResponder: HTTPResponder {
       contentType: request.headers[.contentType], headers: Self.carried(request.headers),
       body: body.readableBytes > 0 ? Array(buffer: body) : nil)
     do {
-      let answer = try await context.channel.whileOpen { try await client.forward(forwarded) }
+      let path = RequestPath.normalised(target)
+      let answer = try await context.channel.whileOpen { try await errand.run(forwarded, path: path) }
       return response(answer, to: target, on: context.channel)
     } catch let error as ConnectorError {
       notes.failed(error)

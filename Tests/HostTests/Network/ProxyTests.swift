@@ -17,44 +17,13 @@ import Testing
 /// A real host, a real proxy to it, and programs that know nothing of either.
 @Suite("The proxy to another host", .serialized, .timeLimit(.minutes(10)))
 struct ProxyTests {
-  /// What a proxy tells the person who runs it.
-  final class Notes: Sendable {
-    private let notes = Mutex<[String]>([])
-    var all: [String] { notes.withLock { $0 } }
-    func add(_ note: String) { notes.withLock { $0.append(note) } }
-  }
-
-  /// Serves a host and a proxy to its agent, and gives a program's way to it.
-  /// - Parameter isForAgent: whether the proxy's key is for the agent alone.
   private func run(
     isForAgent: Bool = false, gate: ProxyGate = .sameUser, port: Int? = nil,
-    _ body: @escaping @Sendable (WholeHost, _ wire: WireClient, _ port: Int, Notes) async throws -> Void
+    _ body:
+      @escaping @Sendable (WholeHost, _ wire: WireClient, _ port: Int, ServedProxy.Notes) async throws -> Void
   ) async throws {
-    try await WholeHost.serve { host, doors in
-      let agent = try await host.agent("Ada")
-      let address = try #require(agent.address)
-      let key = try await host.key(for: isForAgent ? "Ada" : nil)
-      var text = Array(key.text.utf8)
-      let peer = try Peer(name: "home", url: "http://127.0.0.1:\(port ?? doors.port)", address: address)
-      let http = HTTPClient.forPeers()
-      let client = PeerClient(peer: peer, key: try PeerKey(SecretBytes(taking: &text)), client: http)
-      let (notes, ready) = (Notes(), Signal<Int>())
-      let proxy = Proxy(to: client, port: 0, gate: gate, report: { notes.add($0) }) {
-        ready.fulfil(.success($0))
-      }
-      let group = ServiceGroup(services: [proxy], logger: .quiet)
-      let running = Task { try await group.run() }
-      let result: Result<Void, any Error>
-      do {
-        let port = try await ready.value()
-        result = .success(try await body(host, WireClient(port: port), port, notes))
-      } catch {
-        result = .failure(error)
-      }
-      await group.triggerGracefulShutdown()
-      try await running.value
-      try await http.shutdown()
-      try result.get()
+    try await ServedProxy.run(isForAgent: isForAgent, gate: gate, peerPort: port) { proxy in
+      try await body(proxy.host, proxy.wire, proxy.port, proxy.notes)
     }
   }
 

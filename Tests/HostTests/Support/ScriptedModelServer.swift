@@ -11,7 +11,7 @@ import Synchronization
 /// A model server on loopback that answers as its questions ask it to.
 ///
 /// The last message is the script: `say a b c` streams these words, `die a b` stops after them without an end, `drone` speaks until
-/// nobody listens, `refuse` answers 400, `call` calls a tool, and anything else is repeated.
+/// nobody listens, `pour n` says n pieces of 32 KiB, `refuse` answers 400, `call` calls a tool, and anything else is repeated.
 final class ScriptedModelServer: Sendable {
   struct Seen: Sendable {
     var requests: [String] = []
@@ -21,6 +21,9 @@ final class ScriptedModelServer: Sendable {
   let seen = Mutex(Seen())
   /// The bodies of the questions so far.
   var requests: [String] { seen.withLock { $0.requests } }
+  /// How many pieces were poured, by the number that was asked for.
+  let poured = Mutex<[Int: Int]>([:])
+  static let pouredPiece = String(repeating: "0123456789abcdef", count: 2048)
   /// Set when one that was told to drone on has begun.
   let droneStarted = Signal<Void>()
   /// Set when one that was told to drone on has stopped.
@@ -149,6 +152,17 @@ final class ScriptedModelServer: Sendable {
           droneStarted.fulfil(.success(()))
           try await Task.sleep(for: .milliseconds(5))
         }
+      }
+    case "pour":
+      let count = words.last.flatMap { Int($0) } ?? 0
+      return Self.stream { [self] writer in
+        for _ in 0..<count {
+          try await writer.write(Self.chunk(#"{"content":"\#(Self.pouredPiece)"}"#))
+          poured.withLock { $0[count, default: 0] += 1 }
+        }
+        try await writer.write(Self.chunk("{}", finish: "stop"))
+        try await writer.write(ByteBuffer(string: "data: [DONE]\n\n"))
+        try await writer.finish(nil)
       }
     case "die":
       return Self.stream { writer in

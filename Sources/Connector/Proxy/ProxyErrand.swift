@@ -1,0 +1,62 @@
+import HTTPTypes
+import SecureChannel
+
+/// Asks the peer for what a program asked of a proxy: the same, but where an agent answers as a model.
+struct ProxyErrand: Sendable {
+  /// The largest answer that is put together here, in bytes.
+  private static let limit = 64 * 1024 * 1024
+
+  let client: PeerClient
+  let agents: AgentModels
+
+  init(_ client: PeerClient) {
+    self.client = client
+    agents = AgentModels(of: client)
+  }
+
+  /// - Parameter path: the request's path, without prefix and query.
+  /// - Throws: ``ConnectorError`` or `CancellationError`.
+  func run(_ request: ForwardedRequest, path: String) async throws -> ForwardedAnswer {
+    if request.method == "POST", path == "/chat/completions" { return try await chat(request) }
+    if request.method == "GET", let listing = ModelListing(rawValue: path) {
+      return try await list(listing, request)
+    }
+    return try await client.forward(request)
+  }
+
+  /// A chat completion, by the model or by the agent that is asked for.
+  private func chat(_ request: ForwardedRequest) async throws -> ForwardedAnswer {
+    let order = ChatOrder(request.body ?? [])
+    let streams = order.streams || (request.accept ?? "").lowercased().contains("text/event-stream")
+    var isRepeated = false
+    while let (agent, ownModel) = try await agents.agent(for: order.model) {
+      var asked = request
+      asked.path = "/agents/\(agent.path)/run"
+      asked.accept = "text/event-stream"
+      asked.body = order.agentBody(ownModel: ownModel, wantsUsage: !streams)
+      switch try await client.forward(asked) {
+      case .whole(let refusal) where refusal.status == 404 && !isRepeated:
+        // It may have gone, and another one have its name.
+        await agents.forget()
+        isRepeated = true
+      case .whole(let refusal):
+        return .whole(refusal.status < 400 ? refusal : ProxyFailure(refusal).answer)
+      case .stream(let stream):
+        return streams
+          ? .stream(stream) : .whole(try await ChatCollection.collect(stream, limit: Self.limit))
+      }
+    }
+    return try await client.forward(request)
+  }
+
+  /// The models that the program can ask for.
+  private func list(_ listing: ModelListing, _ request: ForwardedRequest) async throws -> ForwardedAnswer {
+    let answer = try await client.forward(request)
+    guard case .whole(let models) = answer, models.status == 200 else { return answer }
+    let own = try await agents.all()
+    guard let body = agents.isForOneAgent ? listing.of(own) : listing.adding(own, to: models.body) else {
+      return answer
+    }
+    return .whole(PeerAnswer(status: 200, contentType: "application/json; charset=utf-8", body: body))
+  }
+}
