@@ -107,6 +107,16 @@ struct InviteRedeemerTests {
     #expect(requests.count == 1)
   }
 
+  @Test("an agent that the host has not is named, and asked for once")
+  func noAgent() async throws {
+    let (result, requests) = try await redeem { _, _, _ in
+      .answer(status: 404, body: Array(#"{"error":"Agent address not found on this server"}"#.utf8))
+    }
+    let request = try requests[0].withUnsafeBytes { try RedemptionRequest(parsing: $0) }
+    #expect(result == .failure(.noSuchAgent(request.invite.agent)))
+    #expect(requests.count == 1)
+  }
+
   @Test("a redirection is not followed, and another host gets nothing")
   func redirected() async throws {
     let (result, requests) = try await redeem { host, _, _ in

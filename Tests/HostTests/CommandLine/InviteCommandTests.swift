@@ -159,6 +159,35 @@ struct InviteCommandTests {
   }
 
   @Test(
+    "a picture that is not there, no picture, one without an invite and a changed one are refused, and nobody is asked"
+  )
+  func badPictures() async throws {
+    try await serve { program, _ in
+      let terminal = try program.onTerminal("invite", "create", "Ada", columns: 120, rows: 60)
+      #expect(try await terminal.end() == 0)
+      let good = Self.picture(of: terminal.raw, background: 255)
+      try await Program.run(isMade: false) { peer in
+        func redeem(_ bytes: [UInt8]?) async throws -> Program.Outcome {
+          let file = peer.home + "/code.pgm"
+          if let bytes { try Data(bytes).write(to: URL(filePath: file)) }
+          return try await peer("connect", "redeem", "--qr", file, "--keystore", "file", "--json")
+        }
+        let missing = try await redeem(nil)
+        #expect(missing.status == 4 && missing.code == "not_found", "\(missing)")
+        let white = Array("P5 200 200 255\n".utf8) + [UInt8](repeating: 255, count: 40_000)
+        for bytes in [[], Array("no picture".utf8), white, Array(good.prefix(good.count / 3))] {
+          let outcome = try await redeem(bytes)
+          #expect(outcome.status == 1 && outcome.code == "no_invite", "\(outcome)")
+        }
+        let both = try await peer("connect", "redeem", "osaurus://x", "--qr", "code.pgm")
+        #expect(both.status == 2)
+        #expect(try await peer("connect", "list", "--json").list.isEmpty)
+        #expect(try await program("invite", "list", "--json").list.first?["status"] as? String == "open")
+      }
+    }
+  }
+
+  @Test(
     "a terminal that is too narrow, or that has no colours, gets the link alone",
     arguments: [(60, "xterm"), (200, "dumb")])
   func noCode(columns: Int, kind: String) async throws {

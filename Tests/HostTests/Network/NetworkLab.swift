@@ -7,7 +7,8 @@ import Testing
   import Glibc
 #endif
 
-/// Machines on a network of the test's own: network namespaces on a bridge, each with a system bus and avahi-daemon.
+/// Machines on a network of the test's own: network namespaces on a bridge, each with a system bus and avahi-daemon. The
+/// bridge remembers nobody's place, so that everybody hears everything.
 ///
 /// All of it lives in namespaces that nothing outside sees, below one process: when that ends, which it does with the
 /// test at the latest, everything that was started goes, the network with it.
@@ -59,7 +60,7 @@ final class NetworkLab: Sendable {
     set -eu
     mount -t tmpfs tmpfs /run
     ip link set lo up
-    ip link add lan type bridge
+    ip link add lan type bridge ageing_time 0
     ip link set lan up
     number=0
     for name in "$@"; do
@@ -136,6 +137,12 @@ final class NetworkLab: Sendable {
     try await shell(machine, "kill -\(signal) $(cat /run/lab/\(machine)/\(name).pid)")
   }
 
+  /// Waits until what was started has said something.
+  func hear(_ text: String, from name: String, on machine: String) async throws {
+    try await shell(
+      machine, "timeout 60 sh -c 'until grep -q \"\(text)\" /run/lab/\(machine)/\(name).log; do :; done'")
+  }
+
   func log(_ name: String, on machine: String) async throws -> String {
     try await shell(machine, "cat /run/lab/\(machine)/\(name).log")
   }
@@ -165,11 +172,16 @@ struct LabProgram: Sendable {
   let lab: NetworkLab
   let machine: String
   let home: String
+  /// More of the environment.
+  var environment: [String: String] = [:]
 
-  func callAsFunction(_ arguments: String...) async throws -> Program.Outcome {
-    try await lab.run(
-      on: machine, [try Program.executable.string] + arguments, environment: Program(home: home).variables())
+  func callAsFunction(_ arguments: String...) async throws -> Program.Outcome { try await self(arguments) }
+
+  func callAsFunction(_ arguments: [String]) async throws -> Program.Outcome {
+    try await lab.run(on: machine, [try Program.executable.string] + arguments, environment: variables)
   }
+
+  private var variables: [String: String] { Program(home: home, environment: environment).variables() }
 
   /// What `connect browse` shows, by name.
   func browse(seconds: Int = 3) async throws -> [Seen] {
@@ -190,7 +202,7 @@ struct LabProgram: Sendable {
 
   /// Starts the service, and waits until it answers.
   func serve(_ more: String = "--expose --port 4711") async throws {
-    let variables = Program(home: home).variables().map { "\($0)=\($1)" }.joined(separator: " ")
+    let variables = variables.map { "\($0)=\($1)" }.joined(separator: " ")
     try await lab.start(
       "serve", on: machine, "env \(variables) \(try Program.executable.string) serve \(more)")
     for _ in 0..<200 {

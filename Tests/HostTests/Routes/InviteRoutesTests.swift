@@ -1,7 +1,9 @@
 import Foundation
+import GRDB
 import HTTPTypes
 import Identity
 import SecretMemory
+import Stores
 import Testing
 
 @testable import Host
@@ -152,6 +154,35 @@ struct InviteRoutesTests {
       let revoked = try await post(host, try request(other))
       #expect(revoked.status == 403)
       #expect(revoked.body == #"{"error":"Invite was revoked"}"#)
+    }
+  }
+
+  @Test("where no key can be made the invite stays open, and is good once one can")
+  func noKey() async throws {
+    try await WholeHost.run(environment: Self.many) { host in
+      _ = try await host.agent("Ada")
+      let made = try await invite(host)
+      let body = try request(made)
+      let database = host.services.databases.host
+      try await database.write { database in
+        try database.execute(
+          sql: "CREATE TRIGGER fault BEFORE INSERT ON access_keys BEGIN SELECT RAISE(ABORT, 'fault'); END")
+      }
+      let failed = try await post(host, body)
+      #expect(failed.status == 500)
+      #expect(failed.body == #"{"error":"Failed to mint access key"}"#)
+      #expect(try await status(host, made) == "open")
+      try await database.write { try $0.execute(sql: "DROP TRIGGER fault") }
+      #expect(try await post(host, body).status == 200)
+      #expect(try await keys(host).count == 1)
+    }
+  }
+
+  @Test("a body that is larger than an invite can be is refused by its length, before it is read")
+  func tooLarge() async throws {
+    try await WholeHost.serve(environment: Self.many) { _, doors in
+      let answer = try await doors.tcp.ask("POST", "/pair-invite", String(repeating: " ", count: 70_000))
+      #expect(answer.status == 413)
     }
   }
 
