@@ -21,6 +21,9 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+// A program of C alone, which needs no library to be there where it runs: not the C library, and not Swift's.
+let alone: [LinkerSetting] = [.unsafeFlags(["-static-executable", "-nostartfiles"])]
+
 func floor(
   _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil
 ) -> Target {
@@ -61,6 +64,9 @@ let package = Package(
   products: [
     .executable(name: "osaurus-host", targets: ["osaurus-host"]),
     .library(name: "Relay", targets: ["Relay"]),
+    .executable(name: "osaurus-sandbox-init", targets: ["osaurus-sandbox-init"]),
+    .executable(name: "osaurus-sandbox-probe", targets: ["osaurus-sandbox-probe"]),
+    .library(name: "Sandbox", targets: ["Sandbox"]),
     .library(name: "SecureChannel", targets: ["SecureChannel"]),
     .library(name: "Identity", targets: ["Identity"]),
     .library(name: "Connector", targets: ["Connector"]),
@@ -99,6 +105,10 @@ let package = Package(
     .target(
       name: "CDNSSD", linkerSettings: [.linkedLibrary("avahi-client"), .linkedLibrary("avahi-common")]),
     .target(name: "CSocketOwner"),
+    .target(name: "CIsolation", linkerSettings: [.linkedLibrary("seccomp")]),
+    // The first process of a sandbox, and what tries to get out of one.
+    .executableTarget(name: "osaurus-sandbox-init", linkerSettings: alone),
+    .executableTarget(name: "osaurus-sandbox-probe", linkerSettings: alone),
     .target(name: "CSQLCipher", linkerSettings: [.linkedLibrary("sqlcipher")]),
     .target(
       name: "CNotifications",
@@ -139,6 +149,7 @@ let package = Package(
       [
         "Identity", "SecretMemory", crypto, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL, log, lifecycle,
       ]),
+    floor("Sandbox", ["SecretMemory", "CIsolation"]),
     floor("Agents", ["Stores", "Inference", "Identity", log]),
     floor(
       "Host",
@@ -159,7 +170,7 @@ let package = Package(
     .executableTarget(
       name: "osaurus-host",
       dependencies: [
-        "Host", "Connector", "Discovery", "Pairing", "Inference", "Storage", "Keyring", "Identity",
+        "Host", "Connector", "Discovery", "Pairing", "Inference", "Sandbox", "Storage", "Keyring", "Identity",
         "SecretMemory", "CQRCode", argumentParser, httpClient, nioCore, nioHTTP1, log, lifecycle, signals,
         subprocess, systemPackage,
       ],
@@ -189,6 +200,7 @@ let package = Package(
         "Relay", "Identity", "SecretMemory", "TestSupport", crypto, httpClient, nioCore,
         nioPosix, nioHTTP1, nioWebSocket, nioSSL, log, lifecycle,
       ]),
+    tests("Sandbox", ["Sandbox", "SecretMemory"]),
     tests("Agents", ["Agents", "Inference", "Stores", "Storage", "Keyring", "Identity", "SecretMemory"]),
     tests(
       "Host",

@@ -1,0 +1,75 @@
+// The system calls that isolation is made of, and nothing else: starting a process with chosen descriptors only, system call
+// filters (libseccomp), Landlock's version, and paths that are opened beneath a folder (openat2(2)).
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// A process to start.
+struct osr_start_request {
+  const char *program;
+  char *const *arguments;
+  char *const *environment;
+  /// What becomes its descriptors 0, 1, 2 and so on. All others are closed.
+  const int *descriptors;
+  int descriptor_count;
+  /// An open `cgroup.procs` that it is to join, or -1.
+  int cgroup;
+};
+
+/// Starts a process in a session of its own, with default signals, which the kernel kills when the calling thread ends.
+/// - Returns: 0, or an errno.
+int osr_start(const struct osr_start_request *start, pid_t *process, int *pidfd);
+
+/// Keeps signals from the calling thread, for good: others take them, and a write that nobody reads is an error and no signal.
+void osr_block_signals(void);
+
+/// Takes the process once it has ended. With `wait`, waits for that.
+/// - Returns: 1 when it ended, 0 when it runs still, or a negative errno.
+int osr_collect(pid_t process, int wait, int *status);
+
+/// Kills the process that a pidfd stands for.
+int osr_kill(int pidfd);
+
+/// Two ends of a connection that carries whole packets; both are closed on exec.
+int osr_packet_pair(int ends[2]);
+
+/// A pipe: where to read, and where to write; both are closed on exec.
+int osr_pipe(int ends[2]);
+
+/// An empty file in memory that is closed on exec, or a negative errno.
+int osr_memory_file(const char *name);
+
+/// A descriptor of the same open file at `minimum` or above, closed on exec, or a negative errno.
+int osr_duplicate(int descriptor, int minimum);
+
+/// A new terminal: the descriptors of both sides, closed on exec, with its size in characters.
+int osr_terminal(int *controller, int *terminal, uint16_t columns, uint16_t rows);
+
+/// Gives a terminal another size.
+int osr_resize(int controller, uint16_t columns, uint16_t rows);
+
+/// Makes reads and writes of a descriptor return at once.
+int osr_nonblocking(int descriptor);
+
+/// A counter that a poll can wait for, or a negative errno (eventfd(2)).
+int osr_wake_counter(void);
+
+/// Opens `path`, which is relative, beneath the folder `root`: no component may be a symbolic link or lead out of it.
+/// - Returns: a descriptor that is closed on exec, or a negative errno.
+int osr_open_beneath(int root, const char *path, int flags, uint32_t mode);
+
+/// Opens a folder, as a place only, by an absolute path of which no component is a symbolic link.
+int osr_open_folder(const char *path);
+
+/// The version of Landlock that this kernel has, or a negative errno.
+int osr_landlock_version(void);
+
+/// Whether a process here may make a user namespace: 0, or an errno. It is tried, in a process that ends at once.
+int osr_try_user_namespace(void);
+
+/// Writes the filters of system calls to two descriptors as programs of the kernel: the list of what is permitted, and the
+/// arguments that are refused in what it permits.
+/// - Parameter sockets: whether sockets of the internet families may be made.
+/// - Returns: 0, or an errno.
+int osr_write_filters(int permitted, int refused, int sockets);

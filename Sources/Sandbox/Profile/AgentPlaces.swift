@@ -1,0 +1,58 @@
+public import Foundation
+
+/// Where an agent's things are: inside the sandbox, and on this machine.
+public struct AgentPlaces: Hashable, Sendable {
+  static let root = "/workspace"
+  /// The folder that all agents of a host share, inside.
+  public static let shared = "/workspace/shared"
+  static let reservedNames: Set<String> = ["agents", "shared"]
+
+  /// The agent's name inside: `agent-` and its identifier, in small letters, digits and `-`.
+  public let name: String
+  /// The folder on this machine with everything of this agent's sandbox.
+  public let folder: URL
+  /// The shared folder on this machine.
+  public let sharedFolder: URL
+
+  /// The agent's home, inside. It stays from command to command.
+  public var home: String { "\(Self.root)/agents/\(name)" }
+  /// The agent's home on this machine.
+  public var homeFolder: URL { folder.appending(path: "home") }
+  /// What it sees as `/etc`.
+  var systemFolder: URL { folder.appending(path: "etc") }
+
+  /// The places of an agent.
+  /// - Parameter sandboxes: the folder on this machine with the sandboxes of a host.
+  public init(agent: UUID, in sandboxes: URL) {
+    name = "agent-" + agent.uuidString.lowercased()
+    folder = sandboxes.appending(path: "agents/\(name)")
+    sharedFolder = sandboxes.appending(path: "shared")
+  }
+
+  /// Makes what is not there yet, 0700.
+  /// - Throws: ``SandboxError/folder(path:reason:)``.
+  public func prepare() throws(SandboxError) {
+    let agents = folder.deletingLastPathComponent()
+    for place in [agents.deletingLastPathComponent(), agents, sharedFolder, folder, homeFolder, systemFolder]
+    {
+      try Self.make(place)
+    }
+    try SystemFiles(places: self).write()
+  }
+
+  /// Takes away the agent's home and all in it.
+  /// - Throws: what the file system says.
+  public func remove() throws {
+    if FileManager.default.fileExists(atPath: folder.path) { try FileManager.default.removeItem(at: folder) }
+  }
+
+  static func make(_ folder: URL) throws(SandboxError) {
+    func failed(_ reason: String) -> SandboxError { .folder(path: folder.path, reason: reason) }
+    if mkdir(folder.path, 0o700) == 0 { return }
+    guard errno == EEXIST else { throw failed(SystemError.last.description) }
+    var status = stat()
+    guard lstat(folder.path, &status) == 0 else { throw failed(SystemError.last.description) }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw failed("it is no folder") }
+    guard status.st_uid == geteuid() else { throw failed("it belongs to somebody else") }
+  }
+}

@@ -1,0 +1,54 @@
+import Foundation
+
+/// What of the network a command may use.
+public enum NetworkAccess: String, Codable, Sendable {
+  /// Nothing: no sockets but Unix ones.
+  case none
+  /// A loopback of its own, which nobody else is on: a program inside can serve another one inside.
+  case loopback
+}
+
+/// What an agent's commands are given, and what the owner lets them do without.
+public struct SandboxProfile: Sendable {
+  /// The agent's places.
+  public let places: AgentPlaces
+  /// The owner's folders that it may use.
+  public var grants: [WorkspaceGrant] = []
+  public var network = NetworkAccess.none
+  public var limits = ResourceLimits()
+  /// The layers that the owner does without where this machine does not have them. They are shown in every result.
+  public var waived: Set<IsolationLayer> = []
+  /// For tests of the layers: those that are left out although they are there.
+  package var leftOut: Set<IsolationLayer> = []
+
+  public init(places: AgentPlaces) { self.places = places }
+
+  /// What the paths of this agent's tools may name.
+  public var reachable: SandboxPath.Reachable {
+    SandboxPath.Reachable(home: places.home, others: [AgentPlaces.shared] + grants.map(\.place))
+  }
+
+  /// - Throws: ``SandboxError/notWaivable(_:)`` or ``SandboxError/grantRefused(path:reason:)``.
+  func check() throws(SandboxError) {
+    if let needed = waived.sorted(by: { $0.rawValue < $1.rawValue }).first(where: { !$0.isWaivable }) {
+      throw .notWaivable(needed)
+    }
+    var names: Set<String> = []
+    for grant in grants {
+      guard names.insert(grant.name).inserted else {
+        throw .grantRefused(path: grant.folder, reason: "another workspace is called '\(grant.name)', too")
+      }
+      // A command could move the inner one away while another is being started in it.
+      let within = grants.filter {
+        $0.folder != grant.folder && SandboxPath.isInside(grant.folder, of: $0.folder)
+      }
+      if let outer = within.first {
+        throw .grantRefused(path: grant.folder, reason: "it lies in '\(outer.folder)', which is granted, too")
+      }
+      let own = places.folder.deletingLastPathComponent().deletingLastPathComponent().path
+      if SandboxPath.isInside(grant.folder, of: own) || SandboxPath.isInside(own, of: grant.folder) {
+        throw .grantRefused(path: grant.folder, reason: "the sandboxes themselves are in it")
+      }
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/// Why a command did not run in isolation, each with what a person can do about it. Nothing ever runs with less isolation
+/// because some of it is missing.
+public enum SandboxError: Error, Hashable, Sendable {
+  /// A layer of the isolation is missing on this machine, and the owner has not waived it.
+  case layerMissing(IsolationLayer, reason: String, remedy: String)
+  /// The owner waived a layer without which there is no sandbox.
+  case notWaivable(IsolationLayer)
+  /// A program that belongs to osaurus-host is not beside it.
+  case programMissing(String)
+  /// The isolation could not be set up, in the words of the program that does it.
+  case notStarted(String)
+  /// The command could not be run inside.
+  case commandNotRun(command: String, reason: String)
+  /// The request is not one that can be run.
+  case invalidRequest(String)
+  /// An environment variable is not passed on.
+  case variableRefused(name: String, VariableRefusal)
+  /// A folder cannot be granted as a workspace.
+  case grantRefused(path: String, reason: String)
+  /// A folder of the sandbox on this machine could not be made or opened.
+  case folder(path: String, reason: String)
+  /// As many commands run as may.
+  case tooManyRunning(Int)
+  /// There is no such command session, or it is another agent's.
+  case noSuchSession
+  /// Input was given to a command that has ended or takes none.
+  case inputClosed
+  /// More input waits than is kept.
+  case inputFull
+}
+
+extension SandboxError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .layerMissing(let layer, let reason, _):
+      "Commands are not run without \(layer.plainWords): \(reason)"
+    case .notWaivable(let layer): "There is no sandbox without \(layer.plainWords)."
+    case .programMissing(let name): "The program \(name) is not beside osaurus-host."
+    case .notStarted(let words): "The sandbox could not be set up: \(words)"
+    case .commandNotRun(let command, let reason): "'\(command)' could not be run in the sandbox: \(reason)"
+    case .invalidRequest(let reason): "This cannot be run: \(reason)"
+    case .variableRefused(let name, let refusal):
+      "The environment variable '\(name)' is not passed on: \(refusal.sentence)"
+    case .grantRefused(let path, let reason): "'\(path)' cannot be a workspace: \(reason)"
+    case .folder(let path, let reason): "'\(path)' cannot be used: \(reason)"
+    case .tooManyRunning(let most): "\(most) commands run already, which is as many as may."
+    case .noSuchSession: "There is no such command."
+    case .inputClosed: "The command takes no input."
+    case .inputFull: "The command has not read the input that it was given before."
+    }
+  }
+
+  /// The command or the act that mends it.
+  public var nextStep: String? {
+    switch self {
+    case .layerMissing(_, _, let remedy): remedy
+    case .programMissing: "Build and install again: swift build -c release"
+    case .notStarted: "Look at what is missing: osaurus-host sandbox status"
+    case .tooManyRunning: "End one, or wait until one ends."
+    case .variableRefused(_, let refusal): refusal.nextStep
+    default: nil
+    }
+  }
+}
