@@ -63,6 +63,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .executable(name: "osaurus-host", targets: ["osaurus-host"]),
+    .executable(name: "osaurus-relay", targets: ["osaurus-relay"]),
     .library(name: "Relay", targets: ["Relay"]),
     .executable(name: "osaurus-sandbox-init", targets: ["osaurus-sandbox-init"]),
     .executable(name: "osaurus-sandbox-probe", targets: ["osaurus-sandbox-probe"]),
@@ -175,6 +176,11 @@ let package = Package(
         subprocess, systemPackage,
       ],
       swiftSettings: strict, linkerSettings: sqlcipherLinking),
+    .executableTarget(
+      name: "osaurus-relay",
+      dependencies: ["Relay", "SecretMemory", argumentParser, log, lifecycle, signals],
+      swiftSettings: strict),
+
     // What tests of several floors share: sudden ends, small disks, chance.
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
 
@@ -197,7 +203,7 @@ let package = Package(
     tests(
       "Relay",
       [
-        "Relay", "Identity", "SecretMemory", "TestSupport", crypto, httpClient, nioCore,
+        "Relay", "Identity", "SecretMemory", "TestSupport", "osaurus-relay", argumentParser, nioCore,
         nioPosix, nioHTTP1, nioWebSocket, nioSSL, log, lifecycle,
       ]),
     tests("Sandbox", ["Sandbox", "SecretMemory"]),

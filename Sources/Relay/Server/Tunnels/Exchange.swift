@@ -1,0 +1,86 @@
+import NIOCore
+import Synchronization
+
+/// One request on its way to a host and its answer on the way back, between the tunnel's event loop and the caller's.
+final class Exchange: Sendable {
+  /// What comes back.
+  enum Event: Sendable {
+    case whole(RelayAnswer)
+    case head(RelayAnswerHead)
+    case piece(ByteBuffer)
+    case end
+    /// There will be no answer, or no more of it.
+    case failed(RelayRefusal)
+  }
+
+  let number: UInt64
+  let tunnel: Tunnel
+  private let visitor: NIOLoopBound<VisitorHandler>
+  private let loop: any EventLoop
+  private let budget: ByteBudget
+  private let waiting = Atomic(0)
+  private let isPaused = Atomic(false)
+
+  init(
+    number: UInt64, tunnel: Tunnel, visitor: NIOLoopBound<VisitorHandler>, budget: ByteBudget
+  ) {
+    self.number = number
+    self.tunnel = tunnel
+    self.visitor = visitor
+    loop = visitor.eventLoop
+    self.budget = budget
+  }
+
+  // MARK: The tunnel's side
+
+  /// Bytes that the caller has not been sent yet.
+  var unwritten: Int { waiting.load(ordering: .relaxed) }
+
+  /// Hands an event to the caller.
+  /// - Returns: False where the relay has no room for its bytes; the event is then dropped.
+  func deliver(_ event: Event) -> Bool {
+    let bytes = Self.bytes(of: event)
+    guard budget.take(bytes) else { return false }
+    waiting.add(bytes, ordering: .relaxed)
+    loop.execute { self.visitor.value.received(event, of: self) }
+    return true
+  }
+
+  /// The host is asked to wait.
+  /// - Returns: Whether it had not been asked before.
+  func pause() -> Bool { isPaused.exchange(true, ordering: .relaxed) == false }
+
+  /// The host may go on.
+  func resumed() { isPaused.store(false, ordering: .relaxed) }
+
+  /// How many bytes of an answer an event holds.
+  static func bytes(of event: Event) -> Int {
+    switch event {
+    case .whole(let answer): answer.body.readableBytes
+    case .piece(let piece): piece.readableBytes
+    case .head, .end, .failed: 0
+    }
+  }
+
+  // MARK: The caller's side
+
+  /// Bytes that were delivered are written, or dropped.
+  func written(_ count: Int) {
+    guard count > 0 else { return }
+    budget.give(count)
+    let left = waiting.subtract(count, ordering: .relaxed).newValue
+    if left <= Self.resumeMark, isPaused.load(ordering: .relaxed) { tunnel.resume(number) }
+  }
+
+  /// The caller has gone.
+  func cancel() { tunnel.cancel(number) }
+
+  /// A stream is paused when so many bytes wait for its caller.
+  static let pauseMark = 256 << 10
+  /// And goes on when no more than so many do.
+  static let resumeMark = 64 << 10
+}
+
+extension Exchange: Equatable {
+  static func == (left: Exchange, right: Exchange) -> Bool { left === right }
+}

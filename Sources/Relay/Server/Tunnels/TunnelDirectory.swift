@@ -1,0 +1,66 @@
+import Identity
+import NIOCore
+import Synchronization
+
+/// Which tunnel an agent is reached by. An agent has one at most, and only the tunnel that holds it can let go of it.
+final class TunnelDirectory: Sendable {
+  private struct Entry {
+    let tunnel: Tunnel
+    var requests: TokenBucket
+  }
+
+  /// What there is for an agent.
+  enum Way: Sendable {
+    case tunnel(Tunnel)
+    case offline
+    /// It was asked too often.
+    case limited
+  }
+
+  private let limits: RelayLimits
+  private let entries = Mutex<[Address: Entry]>([:])
+
+  init(limits: RelayLimits) { self.limits = limits }
+
+  /// Gives `tunnel` these agents, as far as nobody else has them, in one step.
+  /// - Parameter dead: tunnels that are known to be gone; what they hold is taken from them.
+  func claim(
+    _ addresses: [Address], for tunnel: Tunnel, from dead: Set<Tunnel> = []
+  ) -> [(outcome: TunnelSession.Outcome, holder: Tunnel?)] {
+    entries.withLock { entries in
+      addresses.map { address in
+        let holder = entries[address]?.tunnel
+        if let holder, holder != tunnel, !dead.contains(holder) {
+          return (.init(address: address, verdict: .heldElsewhere), holder)
+        }
+        guard holder != nil || entries.count < limits.agents else {
+          return (.init(address: address, verdict: .relayFull), nil)
+        }
+        let requests = entries[address]?.requests
+        entries[address] = Entry(
+          tunnel: tunnel,
+          requests: requests ?? TokenBucket(perMinute: limits.requestsPerMinute, now: .now()))
+        return (.init(address: address, verdict: .taken), nil)
+      }
+    }
+  }
+
+  /// Takes agents from a tunnel. Those that another has by now stay there.
+  func release(_ addresses: some Collection<Address>, from tunnel: Tunnel) {
+    guard !addresses.isEmpty else { return }
+    entries.withLock { entries in
+      for address in addresses where entries[address]?.tunnel == tunnel { entries[address] = nil }
+    }
+  }
+
+  /// The way to an agent, for one request.
+  func way(to address: Address, now: NIODeadline = .now()) -> Way {
+    entries.withLock { entries in
+      guard let tunnel = entries[address]?.tunnel else { return .offline }
+      return entries[address]!.requests.take(now: now) ? .tunnel(tunnel) : .limited
+    }
+  }
+
+  /// How many agents are reached.
+  var count: Int { entries.withLock { $0.count } }
+}
