@@ -26,6 +26,7 @@ let package = Package(
         .product(name: "Storage", package: "osaurus-host"),
         .product(name: "Stores", package: "osaurus-host"),
         .product(name: "Host", package: "osaurus-host"),
+        .product(name: "Sandbox", package: "osaurus-host"),
         .product(name: "Keyring", package: "osaurus-host"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Crypto", package: "swift-crypto"),

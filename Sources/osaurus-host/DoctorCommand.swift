@@ -72,6 +72,7 @@ private struct Examination {
     findings.append(await discovery())
     findings.append(await service())
     findings.append(python())
+    findings += SandboxLayers.findings()
     return findings
   }
 

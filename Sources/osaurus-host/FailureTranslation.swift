@@ -6,6 +6,7 @@ import Host
 import Identity
 import Inference
 import Keyring
+import Sandbox
 import Storage
 
 /// Turns what the parts of this program throw into how a command ends.
@@ -24,6 +25,7 @@ enum FailureTranslation {
         "The export cannot be used: \(error.description)")
     case let error as IdentityError: CommandFailure(.failed, "identity", error.description)
     case let error as InviteRefusal: CommandFailure(.failed, "invite", error.description)
+    case let error as SandboxError: sandbox(error)
     case let error as InferenceError: CommandFailure(.failed, "model", error.description)
     case let error as ConnectorError: connector(error)
     case let error as DiscoveryError: discovery(error)
@@ -36,6 +38,18 @@ enum FailureTranslation {
         CommandFailure(.failed, "failed", String(describing: error))
       }
     }
+  }
+
+  private static func sandbox(_ error: SandboxError) -> CommandFailure {
+    let (status, code): (ExitStatus, String) =
+      switch error {
+      case .layerMissing, .programMissing: (.failed, "sandbox_incomplete")
+      case .notWaivable, .variableRefused, .grantRefused: (.notPermitted, "sandbox_refused")
+      case .invalidRequest: (.wrongUsage, "wrong_usage")
+      case .commandNotRun: (.notFound, "command_not_run")
+      default: (.failed, "sandbox")
+      }
+    return CommandFailure(status, code, error.description, nextStep: error.nextStep)
   }
 
   private static func export(_ error: ExportFault) -> CommandFailure {

@@ -12,7 +12,7 @@ struct Bench: AsyncParsableCommand {
   func run() async throws {
     var report = Report()
     for benchmark in ChannelBenchmarks.all + IdentityBenchmarks.all + StorageBenchmarks.all
-      + StoresBenchmarks.all + RotationBenchmarks.all + ServerBenchmarks.all
+      + StoresBenchmarks.all + RotationBenchmarks.all + ServerBenchmarks.all + SandboxBenchmarks.all
     {
       guard only.map({ benchmark.name.contains($0) }) ?? true else { continue }
       FileHandle.standardError.write(Data("measuring \(benchmark.name)\n".utf8))

@@ -1,0 +1,194 @@
+import ArgumentParser
+import Foundation
+import Keyring
+import Sandbox
+
+/// `sandbox exec`: one command, in an agent's sandbox or in one that is gone afterwards.
+struct SandboxExecCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "exec",
+    abstract: "Run a command in isolation, as an agent's would be run.",
+    discussion: """
+      Example: osaurus-host sandbox exec -- sh -c 'id; ls -la /'
+      Example: osaurus-host sandbox exec --agent Ada --workspace ~/project --cwd /workspace/project -- make test
+
+      Without --agent the home is an empty one that is gone afterwards. Its exit code is this command's: 128 and the number \
+      of a signal, 124 after the time limit. 125 means that it did not run. With --json the result is printed as an object, \
+      and the exit code is 0 if it ran.
+      """)
+
+  @Option(help: "The agent in whose home it runs: its name, id or address.") var agent: String?
+  @Option(
+    help: ArgumentHelp("A folder that it may change, under /workspace. May be repeated.", valueName: "folder")
+  )
+  var workspace: [String] = []
+  @Option(
+    help: ArgumentHelp("A folder that it may read, under /workspace. May be repeated.", valueName: "folder"))
+  var readOnly: [String] = []
+  @Option(help: "Where it runs: a path inside. By default its home.") var cwd: String?
+  @Option(
+    help: ArgumentHelp(
+      "A variable for it: NAME=VALUE, or NAME to pass the one of this shell.", valueName: "variable"))
+  var env: [String] = []
+  @Option(
+    help: ArgumentHelp("none, or loopback: one of its own, which nobody else is on.", valueName: "access"),
+    transform: Self.access)
+  var network = NetworkAccess.none
+  @Option(help: "Seconds after which it is ended; at most 300 without --long-timeout.") var timeout = 30
+  @Flag(help: "Let --timeout be more than 300 seconds, up to a day.") var longTimeout = false
+  @Option(help: "Mebibytes of memory that it may take.") var memory = 2048
+  @Option(help: "Processes and threads that it may have.") var processes = 512
+  @Option(
+    help: ArgumentHelp(
+      "Do without a layer that this machine does not have: landlock, or systemCalls. It is shown in the result.",
+      valueName: "layer"), transform: Self.layer)
+  var without: [IsolationLayer] = []
+  @OptionGroup var output: OutputOptions
+  @Argument(parsing: .postTerminator, help: "The command and its arguments, after --.") var command:
+    [String] = []
+
+  @Sendable private static func access(_ text: String) throws -> NetworkAccess {
+    guard let access = NetworkAccess(rawValue: text) else { throw ValidationError("It is none or loopback.") }
+    return access
+  }
+
+  @Sendable private static func layer(_ text: String) throws -> IsolationLayer {
+    guard let layer = IsolationLayer(rawValue: text) else {
+      throw ValidationError("There is no layer '\(text)': landlock or systemCalls can be done without.")
+    }
+    return layer
+  }
+
+  func validate() throws {
+    guard !command.isEmpty else { throw ValidationError("Say what to run, after --.") }
+    guard timeout > 0, memory >= 16, processes >= 2 else {
+      throw ValidationError("Limits are positive: --timeout 1, --memory 16 and --processes 2 are the least.")
+    }
+  }
+
+  func run() async throws {
+    let place = try await SandboxPlace.of(agent)
+    defer { place.leave() }
+    let launcher = try SandboxLauncher(profile: profile(place.places))
+    let request = try request(in: launcher.profile)
+    // The terminal's own words would be part of an object.
+    let onTerminal = !output.json && Terminal.inputIsTerminal && Terminal.outputIsTerminal
+    let result: ExecutionResult
+    do {
+      result = try await SandboxConsole(isInteractive: onTerminal, isQuiet: output.json).run(
+        request, with: launcher)
+    } catch let error as SandboxError {
+      if output.json { throw error }
+      let failure = FailureTranslation.failure(for: error)
+      Terminal.note("osaurus-host: \(failure)")
+      throw ExitCode(125)
+    }
+    if output.json { return Terminal.say(try JSONText.encode(SandboxOutcome(result))) }
+    for weakness in result.weaknesses {
+      Terminal.note("osaurus-host: ran without \(weakness.layer.plainWords): \(weakness.detail)")
+    }
+    if let sentence = SandboxOutcome.sentence(result.cause) { Terminal.note("osaurus-host: \(sentence)") }
+    throw ExitCode(result.cause == .timeLimit ? 124 : result.status)
+  }
+
+  private func profile(_ places: AgentPlaces) throws -> SandboxProfile {
+    var profile = SandboxProfile(places: places)
+    for (folders, isWritable) in [(workspace, true), (readOnly, false)] {
+      profile.grants += try folders.map {
+        try WorkspaceGrant(
+          folder: URL(filePath: $0).absoluteURL.standardizedFileURL.path, isWritable: isWritable)
+      }
+    }
+    profile.network = network
+    profile.limits.memory = UInt64(memory) << 20
+    profile.limits.processes = UInt64(processes)
+    profile.waived = Set(without)
+    return profile
+  }
+
+  private func request(in profile: SandboxProfile) throws -> ExecutionRequest {
+    var request = ExecutionRequest(command)
+    request.timeLimit = .seconds(timeout)
+    request.isLong = longTimeout
+    if let cwd {
+      do {
+        request.folder = try SandboxPath(cwd, in: profile.reachable)
+      } catch {
+        throw CommandFailure.wrongUsage("Argument `cwd` rejected: \(error.reason). Got `\(cwd)`.")
+      }
+    }
+    let own = ProcessInfo.processInfo.environment
+    for variable in env {
+      let parts = variable.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(
+        String.init)
+      guard let value = parts.count == 2 ? parts[1] : own[parts[0]] else { continue }
+      try request.environment.set(parts[0], to: value)
+    }
+    return request
+  }
+}
+
+/// Where a command runs: an agent's places, or some that are gone afterwards.
+struct SandboxPlace {
+  let places: AgentPlaces
+  private let temporary: URL?
+
+  static func of(_ agent: String?) async throws -> SandboxPlace {
+    if let agent {
+      let id = try await Owner.withConnection { try await AgentRow.find(agent, $0).id }
+      guard let id = UUID(uuidString: id) else { throw CommandFailure.notFound("'\(agent)' has no sandbox.") }
+      let folder = try OpenHost.folders().data.appending(path: "sandbox")
+      return SandboxPlace(places: AgentPlaces(agent: id, in: folder), temporary: nil)
+    }
+    let folder = FileManager.default.temporaryDirectory.resolvingSymlinksInPath()
+      .appending(path: "osaurus-sandbox-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(
+      at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+    return SandboxPlace(
+      places: AgentPlaces(agent: UUID(), in: folder.appending(path: "sandbox")), temporary: folder)
+  }
+
+  func leave() {
+    if let temporary { try? FileManager.default.removeItem(at: temporary) }
+  }
+}
+
+/// A result for scripts.
+struct SandboxOutcome: Encodable {
+  let exitCode: Int32
+  let signal: Int32?
+  let endedBy: ExecutionResult.Cause
+  let stdout: String
+  let stderr: String
+  let stdoutDropped: Int
+  let stderrDropped: Int
+  let seconds: Double
+  let processorSeconds: Double
+  let mostMemory: UInt64
+  let layers: [LayerReport]
+
+  init(_ result: ExecutionResult) {
+    exitCode = result.status
+    signal = if case .signalled(let number) = result.ending { number } else { nil }
+    endedBy = result.cause
+    stdout = result.standardOutput.text
+    stderr = result.standardError.text
+    stdoutDropped = result.standardOutput.dropped
+    stderrDropped = result.standardError.dropped
+    seconds = result.duration / .seconds(1)
+    processorSeconds = result.processorTime / .seconds(1)
+    mostMemory = result.mostMemory
+    layers = result.layers
+  }
+
+  static func sentence(_ cause: ExecutionResult.Cause) -> String? {
+    switch cause {
+    case .itself, .request, .service: nil
+    case .timeLimit: "It was ended at its time limit (--timeout)."
+    case .memory: "It was ended: its processes took more memory than they may (--memory)."
+    case .processes: "It was ended: it had more processes than it may (--processes)."
+    case .disk: "It was ended: the disk is nearly full."
+    case .output: "It was ended: it said more than it may."
+    }
+  }
+}
