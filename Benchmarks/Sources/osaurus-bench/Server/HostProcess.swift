@@ -20,6 +20,8 @@ final class HostProcess {
     environment["OSAURUS_MODEL_URL"] = modelURL
     environment["OSAURUS_DETECT_LOCAL_SERVERS"] = "false"
     environment["OSAURUS_HANDSHAKES_PER_MINUTE"] = "100000000"
+    environment["OSAURUS_PAIRINGS_PER_MINUTE"] = "100000000"
+    environment["OSAURUS_ASK_ON_DESKTOP"] = "false"
     environment["OSAURUS_MAX_CONNECTIONS"] = "4000"
     environment["OSAURUS_MAX_CONNECTIONS_PER_NETWORK"] = "4000"
     environment["OSAURUS_MAX_ANSWERS"] = "4000"
@@ -82,6 +84,8 @@ final class HostProcess {
     let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
     return (line.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0) / 1024
   }
+
+  var controlSocket: String { home.appending(path: "run/control.sock").path }
 
   func stop() {
     process.terminate()

@@ -6,7 +6,7 @@ import ServiceLifecycle
 import Synchronization
 
 /// A model server that costs next to nothing: it streams a fixed answer as fast as it is read, or, asked to `hold`,
-/// sends one word and keeps the stream open.
+/// sends one word and keeps the stream open; asked to `drip`, it says a word a second.
 struct ModelServer: Sendable {
   /// Pieces of a streamed answer.
   static let pieces = 4000
@@ -21,7 +21,7 @@ struct ModelServer: Sendable {
     router.get("v1/models") { _, _ in json(#"{"object":"list","data":[{"id":"bench","object":"model"}]}"#) }
     router.post("v1/chat/completions") { request, _ in
       let question = String(buffer: try await request.body.collect(upTo: 1 << 20))
-      return answer(isHeld: question.contains("hold"))
+      return answer(isHeld: question.contains("hold"), drips: question.contains("drip"))
     }
     var logger = Logger(label: "model")
     logger.logLevel = .critical
@@ -48,10 +48,14 @@ struct ModelServer: Sendable {
       body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
   }
 
-  private static func answer(isHeld: Bool) -> Response {
+  private static func answer(isHeld: Bool, drips: Bool) -> Response {
     Response(
       status: .ok, headers: [.contentType: "text/event-stream"],
       body: ResponseBody { writer in
+        while drips {
+          try await writer.write(piece)
+          try await Task.sleep(for: .seconds(1))
+        }
         if isHeld {
           try await writer.write(piece)
           try await Task.sleep(for: .seconds(3600))

@@ -25,6 +25,7 @@ enum ServerBenchmarks {
     let plain: HTTPClient
     let peers: HTTPClient
     let residentMemory: @Sendable () -> Double
+    let controlSocket: String
 
     func peer() throws -> PeerClient {
       var text = Array(key.utf8)
@@ -49,7 +50,7 @@ enum ServerBenchmarks {
     ProcessInfo.processInfo.environment["OSAURUS_HOST_PROGRAM"] ?? ".build/release/osaurus-host"
   }
 
-  private static func with(_ body: (Setting) async throws -> Void) async throws {
+  static func with(_ body: (Setting) async throws -> Void) async throws {
     try await withoutActuallyEscaping(body) { body in
       let box = Unchecked(body)
       try await ModelServer.run { model in
@@ -60,7 +61,7 @@ enum ServerBenchmarks {
         let process = Unchecked(host)
         let setting = Setting(
           url: host.url, agent: host.agent, key: host.key, plain: plain, peers: peers,
-          residentMemory: { process.value.residentMemory })
+          residentMemory: { process.value.residentMemory }, controlSocket: host.controlSocket)
         do {
           try await box.value(setting)
         } catch {
@@ -81,8 +82,7 @@ enum ServerBenchmarks {
     return HTTPClient(configuration: configuration)
   }
 
-  private static let question = Array(#"{"messages":[{"role":"user","content":"go"}]}"#.utf8)
-  private static let held = Array(#"{"messages":[{"role":"user","content":"hold"}]}"#.utf8)
+  static let question = Array(#"{"messages":[{"role":"user","content":"go"}]}"#.utf8)
 
   // MARK: What is measured
 
@@ -152,34 +152,7 @@ enum ServerBenchmarks {
 
   private static func memory(_ setting: Setting, into report: inout Report) async throws {
     report.readings.append(.init(name: "resident memory, idle", value: setting.residentMemory(), unit: "MiB"))
-    let path = "/agents/\(setting.agent.checksummed)/run"
-    let streams = 1000
-    let peer = try setting.peer()
-    _ = try await peer.handshake()
-    let memory = await withTaskGroup(of: Void.self) { group in
-      let open = Gate(streams)
-      for _ in 0..<streams {
-        group.addTask {
-          do {
-            var iterator = try await peer.stream("POST", path, body: held).makeAsyncIterator()
-            // The role comes first, then the one word.
-            var seen = ""
-            while !seen.contains("xxx"), let piece = try await iterator.next() {
-              seen += String(decoding: piece, as: UTF8.self)
-            }
-            await open.arrive()
-            _ = try await iterator.next()
-          } catch {
-            await open.arrive()
-            if !(error is CancellationError) { print("a stream failed: \(error)") }
-          }
-        }
-      }
-      await open.everybody()
-      let memory = setting.residentMemory()
-      group.cancelAll()
-      return memory
-    }
+    let memory = try await OpenStreams.hold(1000, setting, saying: "hold") { setting.residentMemory() }
     report.readings.append(
       .init(name: "resident memory, 1,000 sealed streams open", value: memory, unit: "MiB"))
   }
