@@ -157,7 +157,7 @@ let package = Package(
       [
         "Agents", "Inference", "Pairing", "Discovery", "Stores", "Storage", "Keyring", "SecureChannel",
         "Identity", "ForeignText", "CNotifications",
-        "SecretMemory", hummingbird, httpClient, httpTypes, grdb, nioCore, nioPosix, nioHTTP1, log,
+        "SecretMemory", crypto, hummingbird, httpClient, httpTypes, grdb, nioCore, nioPosix, nioHTTP1, log,
         lifecycle, configuration,
       ]),
     floor(

@@ -80,6 +80,7 @@ struct Authentication: Sendable {
   let now: @Sendable () -> Int64
   /// Where it is noted which keys were used.
   var uses = AccessKeyUses()
+  private let known = KnownAccessKeys()
 
   /// What a request from `origin` with this `Authorization` header proves. The scheme is `Bearer `, with
   /// that spelling; anything else is no key.
@@ -90,7 +91,7 @@ struct Authentication: Sendable {
     let scheme = "Bearer "
     let token = authorization.flatMap { $0.hasPrefix(scheme) ? $0.dropFirst(scheme.count) : nil } ?? ""
     let now = now()
-    switch validator.validate(token, now: now) {
+    switch known.verdict(of: token, by: validator, now: now) {
     case .valid(let key):
       uses.note(key, at: now)
       return .accessKey(key)
