@@ -155,7 +155,8 @@ let package = Package(
     floor(
       "Host",
       [
-        "Agents", "Inference", "Pairing", "Discovery", "Stores", "Storage", "Keyring", "SecureChannel",
+        "Agents", "Inference", "Pairing", "Discovery", "Relay", "Stores", "Storage", "Keyring",
+        "SecureChannel",
         "Identity", "ForeignText", "CNotifications",
         "SecretMemory", crypto, hummingbird, httpClient, httpTypes, grdb, nioCore, nioPosix, nioHTTP1, log,
         lifecycle, configuration,
@@ -211,7 +212,8 @@ let package = Package(
     tests(
       "Host",
       [
-        "Host", "Agents", "Inference", "Pairing", "Stores", "Storage", "Keyring", "SecureChannel", "Identity",
+        "Host", "Agents", "Inference", "Pairing", "Relay", "Stores", "Storage", "Keyring", "SecureChannel",
+        "Identity",
         "SecretMemory", "Connector", "osaurus-host", "TestSupport", crypto, grdb, hummingbird, httpTypes,
         httpClient,
         nioCore, nioPosix,

@@ -177,6 +177,23 @@ public enum HostSchema {
           CREATE TABLE forgetting (agent_id TEXT PRIMARY KEY NOT NULL, since REAL NOT NULL) STRICT, WITHOUT ROWID;
           """)
     }
+    migrator.registerMigration("8 relay") { database in
+      try database.execute(
+        sql: """
+          -- One row: the relay by which agents are reached from afar, and whether it may be without TLS.
+          CREATE TABLE relay (
+            id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+            url TEXT NOT NULL,
+            allows_plaintext INTEGER NOT NULL DEFAULT 0
+          ) STRICT;
+
+          -- The agents that are reached there.
+          CREATE TABLE relayed_agents (
+            agent_id TEXT PRIMARY KEY NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
+            since REAL NOT NULL
+          ) STRICT, WITHOUT ROWID;
+          """)
+    }
     return migrator
   }
 }

@@ -22,15 +22,24 @@ struct InviteCommand: AsyncParsableCommand {
     @Argument(help: "The agent that it opens: its name, id or address.") var agent: String
     @Option(help: "How long it holds: 1m to 30d, such as 30m, 24h or 7d.") var expires = "24h"
     @Option(
-      help: "Where this host, or its relay, is reached. Without it, the address that the host listens on.")
+      help: """
+        Where this host is reached. Without it, where the agent is reached through the relay, else the address that the \
+        host listens on.
+        """)
     var url: String?
+    @Flag(help: "Make it only if it leads through the relay.") var relay = false
     @Option(help: "Whom it is for.") var label: String?
     @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+      if relay, url != nil { throw ValidationError("Say one of --url and --relay.") }
+    }
 
     func run() async throws {
       try await Owner.withConnection { owner in
         let answer = try await owner.send(
-          "POST", "/control/invites", InviteOrder(agent: agent, expires: expires, url: url, label: label))
+          "POST", "/control/invites",
+          InviteOrder(agent: agent, expires: expires, url: url, relay: relay, label: label))
         if output.json { return try answer.show() }
         let invite = try answer.decoded(InviteRow.self)
         InviteLink.show(invite)
@@ -151,6 +160,7 @@ private struct InviteOrder: Encodable {
   let agent: String
   let expires: String
   let url: String?
+  let relay: Bool
   let label: String?
 }
 

@@ -30,7 +30,7 @@ struct OsaurusHost: AsyncParsableCommand {
         name: "Agents and models",
         subcommands: [
           AgentCommand.self, KeyCommand.self, InviteCommand.self, PairCommand.self,
-          PeerCommand.self, ModelCommand.self, RunCommand.self,
+          PeerCommand.self, RelayCommand.self, ModelCommand.self, RunCommand.self,
           ChatCommand.self, MemoryCommand.self, ToolCommand.self, SandboxCommand.self,
         ]),
       CommandGroup(name: "Other hosts", subcommands: [ConnectCommand.self]),

@@ -20,6 +20,9 @@ struct StatusCommand: AsyncParsableCommand {
       if let discovery = status.discovery, status.exposed {
         Terminal.say("  announced    \(discovery.summary)")
       }
+      if let relay = status.relay, !relay.agents.isEmpty {
+        Terminal.say("  relay        \(Terminal.harmless(relay.summary))")
+      }
       Terminal.say("  identity     \(status.identity.address)")
       Terminal.say("  health       \(status.identity.health ?? "see 'osaurus-host identity health'")")
       if !status.identity.wordsConfirmed {
@@ -75,6 +78,8 @@ private struct StatusRow: Decodable {
   let exposed: Bool
   /// What the network is told.
   let discovery: Discovery?
+  /// The way through a relay.
+  let relay: RelayRow?
   let identity: Identity
   let agents: Int
   let keys: Int

@@ -22,8 +22,12 @@ struct AccessPolicy: Hashable, Sendable {
   var allowsPlaintextClients = false
 
   func decide(_ route: RouteClass, _ caller: Caller) -> Decision {
+    isInRelaysHands(caller) && !isForRelays(route) ? .notFound : allowed(route, caller)
+  }
+
+  private func allowed(_ route: RouteClass, _ caller: Caller) -> Decision {
     switch route {
-    case .publicInformation, .handshake, .pairing, .redemption, .envelope:
+    case .greeting, .publicInformation, .handshake, .pairing, .redemption, .envelope:
       .allow
     case .catalogue, .agentCatalogue:
       authenticated(caller) { .allow }
@@ -42,6 +46,25 @@ struct AccessPolicy: Hashable, Sendable {
       authenticated(caller) { caller.principal == .owner ? .allow : .notFound }
     case .unknown:
       authenticated(caller) { .notFound }
+    }
+  }
+
+  /// Whether a relay carries the request and reads it.
+  private func isInRelaysHands(_ caller: Caller) -> Bool {
+    switch caller.transport {
+    case .plain: caller.origin.isRelayed
+    case .secureChannel: false
+    }
+  }
+
+  /// What there is for those who come through a relay, outside of a channel: what lets somebody in, what opens a
+  /// channel, what carries it, and that a host is here.
+  private func isForRelays(_ route: RouteClass) -> Bool {
+    switch route {
+    case .publicInformation, .handshake, .pairing, .redemption, .envelope: true
+    case .greeting, .catalogue, .inference, .agentCatalogue, .agentDetails, .agentRun, .agentInBody,
+      .administration, .unknown:
+      false
     }
   }
 

@@ -15,6 +15,8 @@ struct Caller: Hashable, Sendable {
     case loopback(SourceAddress)
     /// TCP from another machine.
     case network(SourceAddress)
+    /// A relay, which says where the request came from, and to which agent's name.
+    case relay(SourceAddress, agent: Address)
   }
 
   /// How a request was carried.
@@ -49,7 +51,7 @@ extension Caller.Origin {
   /// Whether the bytes crossed a network on which somebody else may listen.
   var isRemote: Bool {
     switch self {
-    case .network: true
+    case .network, .relay: true
     case .control, .inProcess, .loopback: false
     }
   }
@@ -58,15 +60,31 @@ extension Caller.Origin {
   var isOwner: Bool {
     switch self {
     case .control, .inProcess: true
-    case .loopback, .network: false
+    case .loopback, .network, .relay: false
     }
   }
 
-  /// The internet address, where there is one.
+  /// The internet address, where there is one. Limits count by it; nobody may more or less for it.
   var source: SourceAddress? {
     switch self {
-    case .loopback(let source), .network(let source): source
+    case .loopback(let source), .network(let source), .relay(let source, _): source
     case .control, .inProcess: nil
+    }
+  }
+
+  /// Whether a relay carried the request.
+  var isRelayed: Bool {
+    switch self {
+    case .relay: true
+    case .control, .inProcess, .loopback, .network: false
+    }
+  }
+
+  /// Whether the place that a request came to leads to this agent: an agent's name at a relay leads to it alone.
+  func leads(to agent: Address?) -> Bool {
+    switch self {
+    case .relay(_, let named): named == agent
+    case .control, .inProcess, .loopback, .network: true
     }
   }
 }

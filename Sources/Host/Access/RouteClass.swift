@@ -2,6 +2,8 @@ import Identity
 
 /// What kind of thing a route does: all that `AccessPolicy` needs to know of it.
 enum RouteClass: Hashable, Sendable {
+  /// Greets a person who looks by.
+  case greeting
   /// Says that a host is here, and nothing else about it.
   case publicInformation
   /// Opens a secure channel.

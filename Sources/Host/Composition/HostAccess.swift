@@ -19,9 +19,14 @@ final class HostAccess: Sendable {
   let validator = CurrentValidator()
   /// When the keys were used.
   let uses = AccessKeyUses()
-  /// The agents, again with every change, for the one who follows them. Only the latest are kept for a slow reader.
-  let agentChanges: AsyncStream<[AgentRecord]>
-  private let changed: AsyncStream<[AgentRecord]>.Continuation
+
+  private struct Followers {
+    var latest: [AgentRecord]?
+    var all: [Int: AsyncStream<[AgentRecord]>.Continuation] = [:]
+    var next = 0
+  }
+
+  private let followers = Mutex(Followers())
 
   private let master: MasterKey
   private let agentStore: AgentStore
@@ -36,7 +41,6 @@ final class HostAccess: Sendable {
     self.master = master
     agentStore = agents
     keyStore = keys
-    (agentChanges, changed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
   /// Reads agents, keys and revocations again and replaces what was known, whole. Once this returns, what was
@@ -56,7 +60,7 @@ final class HostAccess: Sendable {
     let cuts = snapshot.withLock { [new] snapshot -> [@Sendable () -> Void] in
       guard new.generation >= snapshot.generation else { return [] }
       snapshot = new
-      changed.yield(moment.agents)
+      tell(moment.agents)
       signingKeys.withLock { keys in keys = keys.filter { new.indices[$0.key] != nil } }
       return validator.replace(with: rules)
     }
@@ -74,6 +78,28 @@ final class HostAccess: Sendable {
       } catch {
         logger.warning("the agents and keys could not be read again", metadata: ["error": "\(error)"])
       }
+    }
+  }
+
+  /// The agents, and again with every change that may concern who reaches them. Only the latest are kept for a slow
+  /// reader.
+  func agentChanges() -> AsyncStream<[AgentRecord]> {
+    let (stream, follower) = AsyncStream.makeStream(
+      of: [AgentRecord].self, bufferingPolicy: .bufferingNewest(1))
+    let number = followers.withLock { followers in
+      followers.next += 1
+      followers.all[followers.next] = follower
+      if let latest = followers.latest { follower.yield(latest) }
+      return followers.next
+    }
+    follower.onTermination = { [weak self] _ in self?.followers.withLock { $0.all[number] = nil } }
+    return stream
+  }
+
+  private func tell(_ agents: [AgentRecord]) {
+    followers.withLock { followers in
+      followers.latest = agents
+      for follower in followers.all.values { follower.yield(agents) }
     }
   }
 
@@ -98,16 +124,22 @@ final class HostAccess: Sendable {
     } else {
       found = nil
     }
-    return found.flatMap { $0.isReachableFromElsewhere || !origin.isRemote ? $0 : nil }
+    return found.flatMap { $0.isThere(for: origin) ? $0 : nil }
   }
 
   /// All agents that callers from there may know of, in the order in which they were made.
   func agents(from origin: Caller.Origin) async throws -> [AgentRecord] {
-    try await agentStore.list().filter { $0.isReachableFromElsewhere || !origin.isRemote }
+    try await agentStore.list().filter { $0.isThere(for: origin) }
+  }
+
+  /// The key by which an agent proves itself to a relay; nil where other machines may not reach it.
+  func signingKey(forRelay address: Address) -> SigningKey? {
+    try? signingKey(of: address, from: .relay(SourceAddress(reported: nil), agent: address))
   }
 
   /// The key of the agent with this address; nil where no agent that callers from there may reach has it.
   func signingKey(of address: Address, from origin: Caller.Origin) throws(IdentityError) -> SigningKey? {
+    guard origin.leads(to: address) else { return nil }
     let index = snapshot.withLock { known in
       origin.isRemote && !known.exposed.contains(address) ? nil : known.indices[address]
     }
@@ -120,5 +152,12 @@ final class HostAccess: Sendable {
       keys[address] = key
     }
     return key
+  }
+}
+
+extension AgentRecord {
+  /// Whether callers from there may know of it.
+  fileprivate func isThere(for origin: Caller.Origin) -> Bool {
+    (isReachableFromElsewhere || !origin.isRemote) && origin.leads(to: address)
   }
 }

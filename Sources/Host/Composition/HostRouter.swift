@@ -35,7 +35,11 @@ enum HostRouter {
     routes.add(ModelRoutes(models: services.models))
     routes.add(ChatRoutes(models: services.models, admission: services.admission))
     routes.add(EmbeddingRoutes(models: services.models, admission: services.admission))
-    routes.add(AgentRoutes(access: services.access, models: services.models))
+    routes.add(
+      AgentRoutes(
+        access: services.access, models: services.models,
+        places: HostPlaces(
+          settings: services.settings, listening: services.listening, tunnel: services.tunnel)))
     routes.add(
       AgentRunRoutes(access: services.access, runner: services.runner, admission: services.admission))
     routes.add(
@@ -61,6 +65,9 @@ enum HostRouter {
     routes.add(ControlMemoryRoutes(agents: services.agents, memory: services.memory))
     routes.add(ControlToolRoutes(tools: services.tools))
     routes.add(ControlStatusRoutes(services: services))
+    routes.add(
+      ControlRelayRoutes(
+        agents: services.agents, relay: services.relay, tunnel: services.tunnel, access: services.access))
     routes.add(ControlStorageRoutes(maintenance: services.maintenance, databases: services.databases))
     routes.add(ControlRotationRoutes(rotation: services.rotation))
     routes.add(ControlIdentityRoutes(services: services))
@@ -84,7 +91,8 @@ enum HostRouter {
     routes.add(
       ControlInviteRoutes(
         master: services.master, agents: services.agents, invites: services.invites, access: services.access,
-        place: InvitePlace(settings: services.settings, listening: services.listening)))
+        place: InvitePlace(
+          settings: services.settings, listening: services.listening, tunnel: services.tunnel)))
     return routes
   }
 }

@@ -25,15 +25,17 @@ final class ListeningAddress: Sendable {
 public struct HostService: Service {
   private let services: HostServices
   private let server: HostServer
+  private let door: FrontDoor
   /// Fulfilled once the data is this service's, or with the reason why it is not.
   private let owns = Signal<Void>()
 
   public init(services: HostServices) {
     self.services = services
     let settings = services.settings
+    door = FrontDoor(services: services)
     server = HostServer(
       .init(bind: settings.bind, port: settings.port, controlSocket: services.folders.controlSocket.path),
-      door: FrontDoor(services: services))
+      door: door)
   }
 
   /// Waits until both sockets accept connections.
@@ -88,7 +90,12 @@ public struct HostService: Service {
         group.addTask {
           guard let listening = try? await server.ready() else { return }
           services.listening.value = listening
-          await services.announcements.run(at: listening, agents: services.access.agentChanges)
+          await services.announcements.run(at: listening, agents: services.access.agentChanges())
+        }
+        group.addTask {
+          guard (try? await server.ready()) != nil else { return }
+          await services.tunnel.run(
+            door: door, held: server.held, changes: services.access.agentChanges())
         }
         defer { group.cancelAll() }
         try await server.run()

@@ -41,6 +41,8 @@ public final class HostServices: Sendable {
   let maintenance: Maintenance
   let listening = ListeningAddress()
   let announcements: HostAnnouncements
+  let relay: RelayStore
+  let tunnel: HostTunnel
   let logger: Logger
   let databases: HostDatabases
   /// The exchange of the data key.
@@ -122,6 +124,8 @@ public final class HostServices: Sendable {
       embeddingModel: settings.embeddingModel)
     access = HostAccess(master: master, agents: agents, keys: keys)
     announcements = HostAnnouncements(isExposed: settings.isExposed, logger: logger)
+    relay = RelayStore(databases.host)
+    tunnel = HostTunnel(store: relay, logger: logger) { [access] in access.signingKey(forRelay: $0) }
     maintenance = Maintenance(folders: folders, databases: databases, chats: chats, logger: logger) {
       [admission, rotation] in admission.count > 0 || rotation.isRunning
     }

@@ -10,6 +10,8 @@ import Stores
 struct AgentRoutes: RouteGroup {
   let access: HostAccess
   let models: ModelCatalogue
+  /// nil where nobody is told where the host is.
+  var places: HostPlaces?
 
   func register(on routes: inout Routes) {
     routes.on(.get, "/agents", .agentCatalogue, use: list)
@@ -30,7 +32,11 @@ struct AgentRoutes: RouteGroup {
     guard let agent = try await access.agent(named: name, from: context.caller.origin) else {
       return AgentName.unknown
     }
-    return try .json(AgentItem(agent, fallback: await defaultModel()))
+    var item = AgentItem(agent, fallback: await defaultModel())
+    if case .secureChannel = context.caller.transport, let address = agent.address {
+      item.places = await places?.told(of: address)
+    }
+    return try .json(item)
   }
 
   private func defaultModel() async -> String? { try? await models.resolve(nil).model }
@@ -69,6 +75,8 @@ private struct AgentItem: Encodable {
   let memoryEntryCount = 0
   let createdAt: Date
   let updatedAt: Date
+  /// For those alone who ask through the channel.
+  var places: HostPlaces.Told?
 
   init(_ agent: AgentRecord, fallback: String?) {
     id = agent.id
@@ -81,7 +89,7 @@ private struct AgentItem: Encodable {
   }
 
   enum CodingKeys: String, CodingKey {
-    case id, name, description
+    case id, name, description, places
     case defaultModel = "default_model"
     case effectiveModel = "effective_model"
     case supportsThinking = "supports_thinking"

@@ -10,7 +10,7 @@ struct InformationRoutes: RouteGroup {
   var now: @Sendable () -> Date = { Date() }
 
   func register(on routes: inout Routes) {
-    routes.on(.get, "/", .publicInformation) { _, _ in .text("Osaurus Server is running! 🦕") }
+    routes.on(.get, "/", .greeting) { _, _ in .text("Osaurus Server is running! 🦕") }
     routes.on(.get, "/health", .publicInformation, use: health)
   }
 

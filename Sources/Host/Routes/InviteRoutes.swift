@@ -37,7 +37,7 @@ struct InviteRoutes: RouteGroup {
         return .failure(.notFound, code: "Agent address not found on this server")
       }
       let redeemed = try await invites.redeem(
-        invite, by: agent, from: origin.source?.description ?? "this machine", attempt: redemption.attempt,
+        invite, by: agent, from: origin.name, attempt: redemption.attempt,
         now: now
       ) { record, key in
         guard allowsUnsealedKeys || redemption.encPub?.isEmpty == false else {

@@ -69,7 +69,7 @@ struct SecureDoor: Sendable {
     let (opened, agent): (OpenedCall, Address)
     let head: HTTPRequest
     do throws(SecureChannelError) {
-      (opened, agent) = try open(body)
+      (opened, agent) = try open(body, from: arrival.origin)
       head = try HTTPRequest(opened.request, inside: outer.head)
     } catch {
       return .failure(
@@ -86,12 +86,16 @@ struct SecureDoor: Sendable {
     return try await response.sealedWhole(by: opened.sealer)
   }
 
-  private func open(_ body: ByteBuffer) throws(SecureChannelError) -> (OpenedCall, Address) {
+  private func open(
+    _ body: ByteBuffer, from origin: Caller.Origin
+  ) throws(SecureChannelError) -> (OpenedCall, Address) {
     let call = try body.withUnsafeReadableBytes { text throws(SecureChannelError) in
       try CallRequest(parsing: text)
     }
     let now = now()
-    guard let session = sessions.find(call.session, now: now) else { throw .sessionUnknown }
+    guard let session = sessions.find(call.session, now: now), origin.leads(to: session.agent) else {
+      throw .sessionUnknown
+    }
     return (try session.open(call, now: now), session.agent)
   }
 }

@@ -10,6 +10,8 @@ import Synchronization
 /// - Else the network with the most gives its oldest.
 /// - Where several have the most, the latest session of theirs goes. So a crowd that comes from ever new networks
 ///   pushes out the last of its own, and not those who were here before.
+///
+/// All that comes through relays has no more than half of the house, where it makes room among itself by the same rules.
 final class SessionStore: Sendable {
   private struct Entry {
     let session: ServerSession
@@ -22,6 +24,9 @@ final class SessionStore: Sendable {
     var entries: [SessionID: Entry] = [:]
     var counts: [SourceAddress?: Int] = [:]
     var next: UInt64 = 0
+
+    /// How many sessions came through relays.
+    var relayedCount: Int { counts.reduce(0) { $0 + ($1.key?.isReported == true ? $1.value : 0) } }
   }
 
   private let limit: Int
@@ -41,8 +46,10 @@ final class SessionStore: Sendable {
       let own = state.counts[source, default: 0]
       if own >= limitPerSource {
         Self.removeOldest(of: source, &state)
+      } else if source?.isReported == true, state.relayedCount >= limit / 2 {
+        Self.makeRoom(for: source, having: own, among: { $0?.isReported == true }, &state)
       } else if state.entries.count >= limit {
-        Self.makeRoom(for: source, having: own, &state)
+        Self.makeRoom(for: source, having: own, among: { _ in true }, &state)
       }
       state.entries[session.sid] = Entry(session: session, source: source, number: state.next)
       state.counts[source, default: 0] += 1
@@ -65,10 +72,14 @@ final class SessionStore: Sendable {
   var count: Int { state.withLock { $0.entries.count } }
 
   /// The owner, whose source is nil, makes room like everybody else.
-  private static func makeRoom(for source: SourceAddress?, having own: Int, _ state: inout State) {
-    let most = state.counts.values.max() ?? 0
+  private static func makeRoom(
+    for source: SourceAddress?, having own: Int, among isMeant: (SourceAddress?) -> Bool,
+    _ state: inout State
+  ) {
+    let counts = state.counts.filter { isMeant($0.key) }
+    let most = counts.values.max() ?? 0
     guard own == 0 || own + 1 < most else { return removeOldest(of: source, &state) }
-    let fullest = state.counts.filter { $0.value == most }
+    let fullest = counts.filter { $0.value == most }
     if fullest.count == 1, let only = fullest.first { return removeOldest(of: only.key, &state) }
     let theirs = state.entries.lazy.filter { fullest[$0.value.source] != nil }
     if let latest = theirs.max(by: { $0.value.number < $1.value.number }) { remove(latest.key, &state) }

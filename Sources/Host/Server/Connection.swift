@@ -183,13 +183,7 @@ struct Connection: Sendable {
     _ response: Response, _ outbound: Writer, for request: HTTPRequest? = nil,
     version: HTTPVersion = .http1_1, isLast: Bool = true
   ) async throws {
-    var fields = response.headers
-    fields.addSecurityHeaders()
-    if let request, request.method != .options {
-      for field in door.visitors.sharingHeaders(for: request) where fields[field.name] == nil {
-        fields.append(field)
-      }
-    }
+    var fields = door.headers(of: response, to: request)
     if isLast { fields[.connection] = "close" }
     let head = HTTPResponseHead(
       version: version.minor == 0 ? .http1_0 : .http1_1,
@@ -280,23 +274,4 @@ extension HTTPRequest {
     }
     self.init(method: method, scheme: "http", authority: hosts.first, path: head.uri, headerFields: fields)
   }
-}
-
-extension HTTPFields {
-  /// What keeps a browser from doing anything with an answer but reading it.
-  fileprivate mutating func addSecurityHeaders() {
-    let headers: HTTPFields = [
-      .xContentTypeOptions: "nosniff",
-      .xFrameOptions: "DENY",
-      .referrerPolicy: "no-referrer",
-      .contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'",
-      .cacheControl: "no-store",
-    ]
-    for field in headers where self[field.name] == nil { append(field) }
-  }
-}
-
-extension HTTPField.Name {
-  fileprivate static let xFrameOptions = HTTPField.Name("X-Frame-Options")!
-  fileprivate static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
 }

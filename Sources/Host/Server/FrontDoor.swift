@@ -83,10 +83,12 @@ struct FrontDoor: Sendable {
     if let refusal = Self.headerRefusal(of: head, limits: limits) { return .answered(refusal) }
     var head = head
     head.headerFields[.relayOrigin] = nil
+    // The relay has read what came in the clear, so that proves nothing.
+    if arrival.isReadByRelay { head.headerFields[.authorization] = nil }
     let target = head.path ?? ""
     let path = RequestPath.normalised(target)
     head.path = path + (target.firstIndex(of: "?").map { String(target[$0...]) } ?? "")
-    if arrival.isOpenToVisitors, let refusal = visitors.refusal(of: head, arrivingAt: arrival.localAddress) {
+    if arrival.isOpenToVisitors, let refusal = visitors.refusal(of: head, from: arrival) {
       return .answered(refusal)
     }
     if head.method == .options { return .answered(visitors.preflight(head)) }
@@ -123,7 +125,7 @@ struct FrontDoor: Sendable {
         switch ticket.routeClass {
         case .envelope:
           try await secureDoor.call(body, of: request, from: ticket.arrival, through: self)
-        case .publicInformation, .handshake, .pairing, .redemption, .catalogue, .inference,
+        case .greeting, .publicInformation, .handshake, .pairing, .redemption, .catalogue, .inference,
           .agentCatalogue, .agentDetails, .agentRun, .agentInBody, .administration, .unknown:
           try await whileKeyHolds(for: caller) {
             try await ticket.match.route.handler(request, ticket.context)
@@ -199,6 +201,7 @@ struct FrontDoor: Sendable {
   private func headClass(of path: String) -> RouteClass {
     guard let match = routes.match(path: path) else { return .catalogue }
     switch match.route.initialClass {
+    case .greeting: return .greeting
     case .publicInformation, .handshake, .pairing, .redemption, .envelope: return .publicInformation
     case .catalogue, .inference, .agentCatalogue, .agentDetails, .agentRun, .agentInBody, .administration,
       .unknown:
@@ -225,8 +228,16 @@ extension Arrival {
   /// Whether a web page could have caused this request, so that names and origins have to be looked at.
   var isOpenToVisitors: Bool {
     switch (transport, origin) {
-    case (.plain, .loopback), (.plain, .network): true
+    case (.plain, .loopback), (.plain, .network), (.plain, .relay): true
     case (.plain, .control), (.plain, .inProcess), (.secureChannel, _): false
+    }
+  }
+
+  /// Whether it came through a relay, outside of a channel.
+  fileprivate var isReadByRelay: Bool {
+    switch transport {
+    case .plain: origin.isRelayed
+    case .secureChannel: false
     }
   }
 }

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// How many bytes of bodies the host holds at a time, and no more than it may: in all, and half of that for one
-/// network, so that one cannot take the room of all others.
+/// network, so that one cannot take the room of all others. All that comes through relays is as one network here.
 final class HeldBytes: Sendable {
   private let limit: Int
   private let counts = Mutex<(all: Int, bySource: [SourceAddress: Int])>((0, [:]))
@@ -38,7 +38,7 @@ struct HeldShare: ~Copyable {
 
   init(of all: HeldBytes, for source: SourceAddress?) {
     self.all = all
-    self.source = source?.network
+    self.source = source.map { $0.isReported ? SourceAddress(reported: nil) : $0.network }
   }
 
   /// Takes more; false when there is no room, in which case nothing is taken.

@@ -40,7 +40,8 @@ struct HostServer: Service {
   let configuration: Configuration
   let door: FrontDoor
   private let limiter: ConnectionLimiter
-  private let held: HeldBytes
+  /// What bodies take up; of all doors together.
+  let held: HeldBytes
   private let listening = Signal<Listening>()
 
   init(_ configuration: Configuration, door: FrontDoor) {

@@ -31,12 +31,13 @@ struct VisitorRules: Sendable {
 
   /// The answer to a request that these rules refuse.
   ///
-  /// - Parameter local: this host's address on the connection, which is a name of this host as well.
-  func refusal(of head: HTTPRequest, arrivingAt local: SourceAddress?) -> Response? {
+  /// This host's address on a connection is a name of this host as well. What comes through a relay came to a name of
+  /// one of its agents, which is looked at where the tunnel ends.
+  func refusal(of head: HTTPRequest, from arrival: Arrival) -> Response? {
     guard let authority = head.authority, !authority.isEmpty else {
       return .text("Bad Request", status: .badRequest)
     }
-    guard isThisHost(authority, local: local) else {
+    guard arrival.origin.isRelayed || isThisHost(authority, local: arrival.localAddress) else {
       return .failure(
         .forbidden, type: "host_not_allowed", message: "The Host header does not name this host.")
     }

@@ -12,6 +12,7 @@ struct AccessPolicyTests {
 
   /// One letter for each asker, in their order: allow, 401, 426 (u), 403 (s), 404.
   static let matrix: [(name: String, route: @Sendable (TestHost) -> RouteClass, letters: String)] = [
+    ("greeting", { _ in .greeting }, "aaaaaaaa"),
     ("publicInformation", { _ in .publicInformation }, "aaaaaaaa"),
     ("handshake", { _ in .handshake }, "aaaaaaaa"),
     ("pairing", { _ in .pairing }, "aaaaaaaa"),

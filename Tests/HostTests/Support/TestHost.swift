@@ -154,7 +154,7 @@ struct TestRoutes: RouteGroup {
   let probes: TestHost.Probes
 
   func register(on routes: inout Routes) {
-    routes.on(.get, "/", .publicInformation) { _, _ in .text("here") }
+    routes.on(.get, "/", .greeting) { _, _ in .text("here") }
     routes.on(.get, "/health", .publicInformation, use: echo)
     routes.on(.get, "/models", .catalogue, use: echo)
     routes.on(.get, "/agents", .agentCatalogue, use: echo)

@@ -31,6 +31,8 @@ struct ControlInviteRoutes: RouteGroup {
     /// How long it holds, such as `24h`.
     var expires: String?
     var url: String?
+    /// Whether it has to lead through the relay.
+    var relay: Bool?
     var label: String?
   }
 
@@ -51,7 +53,8 @@ struct ControlInviteRoutes: RouteGroup {
         throw ControlFailure.invalid(InviteLifetime.rule)
       }
       let label = try order.label.map { try AccessKeyLabel($0).text }
-      let (url, noteOnPlace) = try place.url(order.url)
+      let (url, noteOnPlace) = try await place.url(
+        order.url, for: agent.address, viaRelay: order.relay ?? false)
       let note =
         agent.isExposed
         ? noteOnPlace

@@ -26,6 +26,7 @@ struct ControlStatusRoutes: RouteGroup {
         pid: ProcessInfo.processInfo.processIdentifier, url: listening?.url,
         socket: listening?.controlSocket, exposed: services.settings.isExposed,
         discovery: .init(await services.announcements.state),
+        relay: try? await ControlRelay.of(services.relay, services.tunnel),
         identity: .init(
           address: services.master.address,
           wordsConfirmed: !WordsAcknowledgement(folders: services.folders).isMissing,
@@ -91,6 +92,8 @@ struct ControlStatusRoutes: RouteGroup {
     let socket: String?
     let exposed: Bool
     let discovery: Discovery
+    /// The way through a relay; nil where that cannot be read.
+    let relay: ControlRelay?
     let identity: Identity
     let agents: Int
     let keys: Int

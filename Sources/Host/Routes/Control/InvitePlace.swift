@@ -1,5 +1,8 @@
 import Foundation
+import HTTPTypes
+import Identity
 import NIOCore
+import Relay
 
 /// Where an invite sends people to.
 struct InvitePlace: Sendable {
@@ -8,10 +11,29 @@ struct InvitePlace: Sendable {
 
   let settings: HostSettings
   let listening: ListeningAddress
+  let tunnel: HostTunnel
 
-  /// The URL for an invite, and what its owner should know about it.
-  /// - Parameter wanted: what was asked for; nil for this host's own address.
-  func url(_ wanted: String?) throws(ControlFailure) -> (url: String, note: String?) {
+  /// The URL for an invite to an agent, and what its owner should know about it.
+  /// - Parameters:
+  ///   - wanted: what was asked for; nil for where the agent is reached through the relay, or else for this host's own
+  ///     address.
+  ///   - viaRelay: whether nothing but the relay will do.
+  func url(
+    _ wanted: String?, for agent: Address?, viaRelay: Bool
+  ) async throws(ControlFailure) -> (url: String, note: String?) {
+    if wanted == nil, let agent {
+      let status = await tunnel.status
+      if let url = status.url(of: agent) {
+        return (
+          url, status.isProven(agent) ? nil : "It is not certain yet that requests to this URL arrive here."
+        )
+      }
+    }
+    guard !viaRelay else {
+      throw ControlFailure(
+        status: .conflict, code: "not_on_relay",
+        message: "The agent is not reached through a relay now; see 'osaurus-host relay status'.")
+    }
     var url = if let wanted { wanted } else { try own() }
     while url.hasSuffix("/") { url.removeLast() }
     guard let host = URLComponents(string: url)?.host else { return (url, nil) }
@@ -41,7 +63,7 @@ struct InvitePlace: Sendable {
   }
 
   /// The addresses of this machine that others may reach, those of IPv4 first.
-  private static var addresses: [String] {
+  static var addresses: [String] {
     let devices = (try? System.enumerateDevices()) ?? []
     let all = devices.compactMap { $0.address?.ipAddress }.filter { address in
       !HostSettings.isLoopback(address) && !address.hasPrefix("169.254.") && !address.hasPrefix("fe80:")

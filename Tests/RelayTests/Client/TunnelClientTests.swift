@@ -1,0 +1,285 @@
+import Foundation
+import Identity
+import NIOCore
+import NIOWebSocket
+import Synchronization
+import Testing
+
+@testable import Relay
+
+/// The client over real sockets, with a relay that does what a test wants.
+@Suite("A host's tunnel", .timeLimit(.minutes(5)))
+struct TunnelClientTests {
+  private static let key: SigningKey = {
+    guard let key = try? MasterKey.generate().signingKey else { fatalError("no key") }
+    return key
+  }()
+  private static var agent: Address { key.address }
+  private static let time: Int64 = 1_800_000_000
+  private static let nonce = TunnelNonce(String(repeating: "ab", count: 32))!
+
+  /// Answers what it is told to: `/echo` at once, `/wait` when it is cancelled, `/stream` in pieces.
+  private final class Handler: TunnelResponder {
+    let started = AsyncStream.makeStream(of: Void.self)
+    let stopped = AsyncStream.makeStream(of: Void.self)
+
+    func answer(_ request: RelayRequest, to agent: Address, with answer: TunnelAnswer) async {
+      switch request.path?.text {
+      case "/wait":
+        started.continuation.yield()
+        try? await Task.sleep(for: .seconds(3600))
+        stopped.continuation.yield()
+      case "/stream":
+        try? await answer.start(status: 200, headers: [:])
+        try? await answer.write(ByteBuffer(string: "one\n"))
+        try? await answer.finish()
+      default:
+        try? await answer.send(status: 200, headers: [:], body: request.body)
+      }
+    }
+  }
+
+  private func client(
+    _ port: Int, _ handler: Handler = Handler(), clock: any Clock<Duration> = ContinuousClock(),
+    parallel: Int = 64
+  ) throws -> TunnelClient {
+    var configuration = TunnelClient.Configuration(relay: try RelayURL("ws://127.0.0.1:\(port)"))
+    configuration.parallelRequests = parallel
+    return Self.make(configuration, handler, clock)
+  }
+
+  private static func make(
+    _ configuration: TunnelClient.Configuration, _ handler: Handler, _ clock: some Clock<Duration>
+  ) -> TunnelClient {
+    TunnelClient(
+      configuration, clock: clock, unixTime: { time }, chance: { 1 }, handler: handler,
+      key: { $0 == agent ? key : nil }, check: { _, _ in nil })
+  }
+
+  /// Runs a client for the agent while `body` does.
+  private func run(_ client: TunnelClient, _ body: () async throws -> Void) async throws {
+    let running = Task { await client.run() }
+    await client.expose([Self.agent])
+    let result: Result<Void, any Error>
+    do { result = .success(try await body()) } catch { result = .failure(error) }
+    running.cancel()
+    await running.value
+    try result.get()
+  }
+
+  private func status(
+    of client: TunnelClient, _ isReached: (TunnelStatus) -> Bool
+  ) async -> TunnelStatus {
+    while true {
+      let status = await client.status
+      if isReached(status) { return status }
+      await Task.yield()
+    }
+  }
+
+  /// What a relay does first: challenges, and takes the agent.
+  @Sendable private static func welcome(
+    _ tunnel: inout ScriptedRelay.Tunnel, features: TunnelFeatures = [.base64, .cancel]
+  ) async throws {
+    try await tunnel.say(.challenge(nonce, features))
+    _ = try await tunnel.frame()
+    try await tunnel.say(
+      .authenticated([RegisteredAgent(address: agent, url: "http://\(agent.lowercased).x")]))
+  }
+
+  private static func request(_ id: String, _ path: String, body: String = "", to agent: Address = agent)
+    -> RelayFrame
+  {
+    .request(
+      RelayRequest(
+        id: RequestID(id)!, method: "GET", path: RelayPath(path),
+        headers: ["x-agent-address": agent.lowercased],
+        body: ByteBuffer(string: body)))
+  }
+
+  // MARK: Proofs
+
+  @Test(
+    "it proves its agents with one signed frame, and says what it understands only to a relay that does so, too"
+  )
+  func proofs() async throws {
+    for features in [TunnelFeatures(), [.base64, .flow]] {
+      let heard = Mutex<String?>(nil)
+      try await ScriptedRelay.run { tunnel, _ in
+        try await tunnel.say(.challenge(Self.nonce, features))
+        let text = try await tunnel.text()
+        heard.withLock { $0 = text }
+        try await tunnel.say(
+          .authenticated([RegisteredAgent(address: Self.agent, url: "http://\(Self.agent.lowercased).x")]))
+        _ = try await tunnel.text()
+      } during: { relay in
+        let client = try client(relay.port)
+        try await run(client) {
+          let status = await status(of: client) { $0.isProven(Self.agent) }
+          #expect(status.url(of: Self.agent) == "http://\(Self.agent.lowercased).x")
+          let text = try #require(heard.withLock { $0 })
+          #expect(text.contains("features") == !features.isEmpty)
+          guard case .auth(let auth) = try HostFrame(ByteBuffer(string: text)) else {
+            Issue.record("\(text)")
+            return
+          }
+          #expect(auth.timestamp == Self.time && auth.nonce == Self.nonce)
+          #expect(auth.agents.map(\.spelling) == [Self.agent.checksummed])
+          #expect(auth.agents[0].isValid(nonce: Self.nonce, timestamp: Self.time))
+        }
+      }
+    }
+  }
+
+  @Test(
+    "a challenge that was made for another relay is not answered, and from then on none that is bound to nobody"
+  )
+  func otherRelays() async throws {
+    let heard = Mutex<[String]>([])
+    try await ScriptedRelay.run { tunnel, number in
+      let nonces: [(TunnelNonce, TunnelFeatures)] = [
+        (.make(for: "relay.example"), [.bound]), (.make(for: "127.0.0.1"), [.bound]), (Self.nonce, []),
+      ]
+      guard number <= nonces.count else { return }
+      try await tunnel.say(.challenge(nonces[number - 1].0, nonces[number - 1].1))
+      let text = try await tunnel.text() ?? "nothing"
+      heard.withLock { $0.append(text) }
+    } during: { relay in
+      let clock = ManualClock()
+      let client = try client(relay.port, clock: clock)
+      try await run(client) {
+        for (number, wait) in [(1, Duration.seconds(31)), (2, .seconds(3)), (3, .zero)] {
+          let status = await status(of: client) { status in
+            guard case .waiting = status.connection else { return false }
+            return heard.withLock { $0.count } == number
+          }
+          guard case .waiting(let fault, _) = status.connection else { return }
+          if number == 2 {
+            #expect(fault == .lost)
+          } else {
+            #expect(fault == .refused(code: "the challenge is another relay's"))
+          }
+          clock.advance(by: wait)
+        }
+        let said = heard.withLock { $0 }
+        #expect(said[0] == "nothing" && said[2] == "nothing")
+        #expect(said[1].contains("\"type\":\"auth\""))
+      }
+    }
+  }
+
+  // MARK: Breaking
+
+  @Test("a tunnel that breaks, or on which no frames are said, is opened again when its time has come")
+  func reopened() async throws {
+    let opened = Mutex(0)
+    try await ScriptedRelay.run { tunnel, number in
+      opened.withLock { $0 = number }
+      switch number {
+      case 1: return
+      case 2: try await tunnel.say("no frame")
+      case 3: try await tunnel.say("x", opcode: .binary)
+      case 4: try await tunnel.say(.authError(.signatureVerificationFailed))
+      default: try await Self.welcome(&tunnel)
+      }
+      while try await tunnel.text() != nil {}
+    } during: { relay in
+      let clock = ManualClock()
+      let client = try client(relay.port, clock: clock)
+      try await run(client) {
+        let faults: [TunnelFault] = [
+          .lost, .malformed, .malformed, .refused(code: "signature_verification_failed"),
+        ]
+        for (number, expected) in faults.enumerated() {
+          let status = await status(of: client) { status in
+            guard case .waiting = status.connection else { return false }
+            return opened.withLock { $0 } == number + 1
+          }
+          guard case .waiting(let fault, let seconds) = status.connection else { return }
+          #expect(fault == expected)
+          #expect(seconds == [1, 2, 4, 30][number])
+          // Not before its time.
+          clock.advance(by: .seconds(seconds) - .milliseconds(1))
+          #expect(opened.withLock { $0 } == number + 1)
+          clock.advance(by: .seconds(1))
+        }
+        let status = await status(of: client) { $0.isProven(Self.agent) }
+        #expect(status.connection == .open)
+      }
+    }
+  }
+
+  @Test("when the tunnel breaks, the work for it stops")
+  func workStops() async throws {
+    let handler = Handler()
+    try await ScriptedRelay.run { tunnel, number in
+      guard number == 1 else { return }
+      try await Self.welcome(&tunnel)
+      try await tunnel.say(Self.request("a", "/wait"))
+      for await _ in handler.started.stream { break }
+    } during: { relay in
+      let client = try client(relay.port, handler)
+      try await run(client) {
+        for await _ in handler.stopped.stream { break }
+        _ = await status(of: client) { $0.connection != .open }
+      }
+      #expect(await client.runningCount == 0)
+    }
+  }
+
+  // MARK: Requests
+
+  @Test("requests are answered side by side, up to a bound, each name once, and what nobody waits for stops")
+  func requests() async throws {
+    let handler = Handler()
+    let (done, isDone) = AsyncStream.makeStream(of: [String].self)
+    try await ScriptedRelay.run { tunnel, number in
+      guard number == 1 else { return }
+      var said: [String] = []
+      try await Self.welcome(&tunnel)
+      try await tunnel.say(Self.request("a", "/wait"))
+      try await tunnel.say(Self.request("b", "/wait"))
+      var started = handler.started.stream.makeAsyncIterator()
+      for _ in 0..<2 { await started.next() }
+      try await tunnel.say(Self.request("a", "/echo", body: "again"))
+      try await tunnel.say(Self.request("c", "/echo", body: "one too many"))
+      said.append(try await tunnel.text() ?? "")
+      try await tunnel.say(.cancel(RequestID("b")!))
+      for await _ in handler.stopped.stream { break }
+      try await tunnel.say(.ping(7))
+      said.append(try await tunnel.text() ?? "")
+      try await tunnel.say(Self.request("d", "/echo", body: "hello"))
+      said.append(try await tunnel.text() ?? "")
+      try await tunnel.say(Self.request("e", "/stream"))
+      for _ in 0..<3 { said.append(try await tunnel.text() ?? "") }
+      try await tunnel.say(Self.request("f", "/echo", to: Address(bytes: [UInt8](repeating: 1, count: 20))!))
+      said.append(try await tunnel.text() ?? "")
+      try await tunnel.say(
+        #"{"type":"request","id":"g","method":"GET","path":"@evil","headers":{},"body":""}"#)
+      said.append(try await tunnel.text() ?? "")
+      try await tunnel.say(#"{"type":"something_new","x":1}"#)
+      try await tunnel.say(.ping(8))
+      said.append(try await tunnel.text() ?? "")
+      isDone.yield(said)
+      while try await tunnel.text() != nil {}
+    } during: { relay in
+      let client = try client(relay.port, handler, parallel: 2)
+      try await run(client) {
+        var iterator = done.makeAsyncIterator()
+        let said = await iterator.next() ?? []
+        let error = { (id: String, status: Int, code: String) in
+          #"{"body":"{\"error\":\"\#(code)\"}","headers":{"content-type":"application/json"},"id":"\#(id)","status":\#(status),"type":"response"}"#
+        }
+        #expect(
+          said == [
+            error("c", 503, "server_overloaded"),
+            #"{"ts":7,"type":"pong"}"#,
+            #"{"body":"hello","headers":{},"id":"d","status":200,"type":"response"}"#,
+            #"{"headers":{},"id":"e","status":200,"type":"stream_start"}"#,
+            #"{"data":"one\n","id":"e","type":"stream_chunk"}"#, #"{"id":"e","type":"stream_end"}"#,
+            error("f", 502, "agent_offline"), error("g", 502, "invalid_path"), #"{"ts":8,"type":"pong"}"#,
+          ])
+      }
+    }
+  }
+}
