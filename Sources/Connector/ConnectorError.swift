@@ -113,6 +113,16 @@ public enum ConnectorError: Error, Hashable, Sendable {
   case streamTruncated
 }
 
+extension ConnectorError {
+  /// Whether it speaks against the way to the peer, and not against what was asked.
+  var isAboutTheWay: Bool {
+    switch self {
+    case .unreachable, .lost, .silent: true
+    default: false
+    }
+  }
+}
+
 extension ConnectorError: CustomStringConvertible {
   public var description: String {
     switch self {

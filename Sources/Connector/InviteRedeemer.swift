@@ -32,12 +32,18 @@ public struct InviteRedeemer: Sendable {
     let receiver = ReceivingKey()
     let body = RedemptionRequest(invite, for: receiver).encoded()
     var attempts = invite.detailsAreSigned ? 3 : 1
+    var places = peer.bases[...]
     while true {
-      attempts -= 1
       do {
-        return try key(of: try await ask(body, of: peer), for: invite, receiver)
+        return try key(
+          of: try await ask(body, of: peer, at: places[places.startIndex]), for: invite, receiver)
       } catch let error as ConnectorError {
-        guard case .inviteUnanswered = error, attempts > 0 else { throw error }
+        switch error {
+        // Nothing was sent.
+        case .unreachable where places.count > 1: places.removeFirst()
+        case .inviteUnanswered where attempts > 1: attempts -= 1
+        default: throw error
+        }
       }
     }
   }
@@ -54,11 +60,13 @@ public struct InviteRedeemer: Sendable {
     return try PeerKey(key)
   }
 
-  private func ask(_ body: [UInt8], of peer: Peer) async throws -> RedemptionAnswer {
+  private func ask(_ body: [UInt8], of peer: Peer, at base: String) async throws -> RedemptionAnswer {
     let (status, answer) = try await post.ask(
-      peer.base, "/pair-invite", body, within: limits.redemption, longest: RedemptionAnswer.longest,
-      unanswered: .inviteUnanswered(url: peer.base))
-    guard status == 200 else { throw Self.refusal(Refusal(status: status, body: answer), by: peer) }
+      base, "/pair-invite", body, within: limits.redemption, longest: RedemptionAnswer.longest,
+      unanswered: .inviteUnanswered(url: base))
+    guard status == 200 else {
+      throw Self.refusal(Refusal(status: status, body: answer), by: peer, at: base)
+    }
     do throws(PairingError) {
       return try RedemptionAnswer(parsing: answer)
     } catch {
@@ -66,16 +74,16 @@ public struct InviteRedeemer: Sendable {
     }
   }
 
-  private static func refusal(_ refusal: Refusal, by peer: Peer) -> ConnectorError {
+  private static func refusal(_ refusal: Refusal, by peer: Peer, at base: String) -> ConnectorError {
     switch refusal.status {
-    case 300..<400: .redirected(url: peer.base)
+    case 300..<400: .redirected(url: base)
     case 401: .inviteUnknown
     case 403: .inviteRevoked
     case 404: .noSuchAgent(peer.address)
     case 409: .inviteUsed
     case 410: .inviteExpired
     case 429: .tooManyHandshakes
-    case 502, 503, 504: .inviteUnanswered(url: peer.base)
+    case 502, 503, 504: .inviteUnanswered(url: base)
     default: .rejected(refusal)
     }
   }

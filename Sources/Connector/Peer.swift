@@ -7,6 +7,8 @@ public struct Peer: Hashable, Sendable {
   public let name: String
   /// Where it is: http or https, a host, and at most a path before the routes; no slash at the end.
   public let url: URL
+  /// Where a relay carries requests to it, in the same form: used where ``url`` leads nowhere.
+  public let relayURL: URL?
   /// The only agent whose signature is believed.
   public let address: Address
   /// The agent's id there, where that is known: some hosts run an agent by its id alone.
@@ -29,7 +31,8 @@ public struct Peer: Hashable, Sendable {
 
   /// - Throws: ``ConnectorError/invalidName`` or ``ConnectorError/invalidURL(reason:)``.
   public init(
-    name: String, url: String, address: Address, agentID: UUID? = nil, now: Date = Date()
+    name: String, url: String, relayURL: String? = nil, address: Address, agentID: UUID? = nil,
+    now: Date = Date()
   ) throws(ConnectorError) {
     let name = name.precomposedStringWithCanonicalMapping
     guard (1...64).contains(name.count), name.utf8.count <= 256,
@@ -38,6 +41,8 @@ public struct Peer: Hashable, Sendable {
     else { throw .invalidName }
     self.name = name
     self.url = try Self.base(url)
+    let relay = if let relayURL { try Self.base(relayURL) } else { nil as URL? }
+    self.relayURL = relay == self.url ? nil : relay
     self.address = address
     self.agentID = agentID
     // Whole seconds: what is written is what is read back.
@@ -58,6 +63,25 @@ public struct Peer: Hashable, Sendable {
 extension Peer {
   /// What routes are appended to.
   var base: String { url.absoluteString }
+
+  /// The same for each place where the peer may be, in the order in which they are tried.
+  var bases: [String] { [base] + (relayURL.map { [$0.absoluteString] } ?? []) }
+
+  /// Whether a URL is one under which a relay carries requests to this agent: its name begins with the agent's address, or
+  /// its path is `/a/` and the address.
+  public static func isRelayed(_ url: String, to agent: Address) -> Bool {
+    guard let parts = URLComponents(string: url.lowercased()) else { return false }
+    return parts.host?.hasPrefix("\(agent.lowercased).") == true
+      || ["", "/"].contains { parts.path == "/a/\(agent.lowercased)\($0)" }
+  }
+
+  /// The same peer at other places.
+  public func moved(to url: String, relayURL: String?) throws(ConnectorError) -> Peer {
+    var peer = try Peer(
+      name: name, url: url, relayURL: relayURL, address: address, agentID: agentID, now: addedAt)
+    peer.lastHandshake = lastHandshake
+    return peer
+  }
 
   static func base(_ text: String) throws(ConnectorError) -> URL {
     guard text.utf8.count <= 2048, text.utf8.allSatisfy({ 0x21...0x7e ~= $0 }),
@@ -118,13 +142,16 @@ extension Peer {
 // MARK: - As JSON
 
 extension Peer: Codable {
-  private enum CodingKeys: String, CodingKey { case name, url, address, agentID, addedAt, lastHandshake }
+  private enum CodingKeys: String, CodingKey {
+    case name, url, relayURL, address, agentID, addedAt, lastHandshake
+  }
 
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     try self.init(
       name: try container.decode(String.self, forKey: .name),
       url: try container.decode(String.self, forKey: .url),
+      relayURL: try container.decodeIfPresent(String.self, forKey: .relayURL),
       address: try container.decode(Address.self, forKey: .address),
       agentID: try container.decodeIfPresent(UUID.self, forKey: .agentID),
       now: try container.decode(Date.self, forKey: .addedAt))
@@ -135,6 +162,7 @@ extension Peer: Codable {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(name, forKey: .name)
     try container.encode(base, forKey: .url)
+    try container.encodeIfPresent(relayURL?.absoluteString, forKey: .relayURL)
     try container.encode(address, forKey: .address)
     try container.encodeIfPresent(agentID, forKey: .agentID)
     try container.encode(addedAt, forKey: .addedAt)

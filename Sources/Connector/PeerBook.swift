@@ -77,6 +77,20 @@ public struct PeerBook: Sendable {
     }
   }
 
+  /// Puts a peer at other places.
+  /// - Throws: ``ConnectorError/noSuchPeer(_:)``, ``ConnectorError/invalidURL(reason:)`` or `KeyringError`.
+  @discardableResult
+  public func move(_ name: String, to url: String, relayURL: String?) throws -> Peer {
+    try change { peers in
+      guard let index = peers.firstIndex(where: { $0.name == name }) else {
+        throw ConnectorError.noSuchPeer(name)
+      }
+      peers[index] = try peers[index].moved(to: url, relayURL: relayURL)
+      try PrivateFile.replace(file, with: try encoded(peers))
+      return peers[index]
+    }
+  }
+
   /// Forgets a peer and its key, and gives the peer back to be shown.
   /// - Throws: ``ConnectorError/noSuchPeer(_:)`` or `KeyringError`.
   public func forget(_ name: String) throws -> Peer {

@@ -17,19 +17,32 @@ public struct PeerAnswer: Hashable, Sendable {
 /// so has not opened the call, so a new session is opened and the call sealed anew, once. That answer is not
 /// authenticated: somebody in between who lets a call through and forges it makes the call run twice, and not more than
 /// that. Whatever else goes wrong is an error, for the call may have run. (spec/01, B7)
+///
+/// A peer may be at two places: on this network, and behind a relay. The first is tried first, for a few seconds; whoever
+/// answers at either has to be the pinned agent. A place that cannot be reached any more is left before a call is sent,
+/// and never after.
 public actor PeerClient {
+  private let peer: Peer
   private let key: PeerKey
-  private let transport: PeerTransport
+  private let transports: [PeerTransport]
   private let limits: PeerLimits
   private let now: @Sendable () -> Int64
   private let onHandshake: @Sendable (Peer.Handshake) -> Void
 
   private let places = SendingPlaces(32)
 
-  private var current: (session: ClientSession, handshake: Peer.Handshake)?
+  /// A session, and the place where it was opened.
+  private struct Opened {
+    let session: ClientSession
+    let handshake: Peer.Handshake
+    let place: Int
+    let since: Int64
+  }
+
+  private var current: Opened?
   /// The handshake that is under way; its number tells it from one that was given up.
   private var opening: (task: Task<Void, Never>, number: Int)?
-  private var waiting: [Int: CheckedContinuation<ClientSession, any Error>] = [:]
+  private var waiting: [Int: CheckedContinuation<Opened, any Error>] = [:]
   private var lastNumber = 0
 
   /// - Parameters:
@@ -49,22 +62,25 @@ public actor PeerClient {
     peer: Peer, key: PeerKey, client: HTTPClient, limits: PeerLimits, now: @escaping @Sendable () -> Int64,
     onHandshake: @escaping @Sendable (Peer.Handshake) -> Void = { _ in }
   ) {
+    self.peer = peer
     self.key = key
     self.limits = limits
     self.now = now
     self.onHandshake = onHandshake
-    transport = PeerTransport(peer: peer, client: client, limits: limits)
+    transports = peer.bases.map {
+      PeerTransport(base: $0, address: peer.address, client: client, limits: limits)
+    }
   }
 
   // MARK: What the key is for
 
   /// The agent that the key is for, where it is for one; the pinned one, for it opens no other.
   nonisolated var onlyAgent: Address? {
-    key.isFor(transport.peer.address) ? transport.peer.address : nil
+    key.isFor(peer.address) ? peer.address : nil
   }
 
   /// The pinned agent's id at the peer, where that is known.
-  nonisolated var agentID: UUID? { transport.peer.agentID }
+  nonisolated var agentID: UUID? { peer.agentID }
 
   // MARK: Asking
 
@@ -72,9 +88,7 @@ public actor PeerClient {
   /// - Returns: The proof of the session that there is now.
   /// - Throws: ``ConnectorError`` or `CancellationError`.
   public func handshake() async throws -> Peer.Handshake {
-    let session = try await session()
-    if let current, current.session === session { return current.handshake }
-    return Peer.Handshake(signer: session.agent, at: date)
+    try await session().handshake
   }
 
   /// Sends a request and waits for the whole answer, whatever its status is.
@@ -134,27 +148,45 @@ public actor PeerClient {
   private func call(
     _ request: InnerRequest, accept: String
   ) async throws -> (PeerResponse, ResponseOpener) {
-    var isRepeated = false
+    var (isRepeated, isMoved) = (false, false)
     while true {
-      let session = try await session()
-      let (response, opener) = try await places.use { [transport] in
-        let (sealed, opener) = session.seal(request)
-        return (try await transport.call(sealed, accept: accept), opener)
+      let opened = try await session()
+      let transport = transports[opened.place]
+      let (response, opener): (PeerResponse, ResponseOpener)
+      do {
+        (response, opener) = try await places.use {
+          let (sealed, opener) = opened.session.seal(request)
+          return (try await transport.call(sealed, accept: accept), opener)
+        }
+      } catch let error as ConnectorError {
+        if error.isAboutTheWay { leave(opened) }
+        // No connection was made, so nothing was sent, and another place may do.
+        guard case .unreachable = error, transports.count > 1, !isMoved else { throw error }
+        isMoved = true
+        continue
       }
       if response.status == 200 { return (response, opener) }
       let refusal = try await transport.refusal(response)
-      guard !isRepeated, refusal.status == 401, refusal.code == "secure_session_unknown" else {
-        throw transport.error(refusal)
-      }
-      if current?.session === session { current = nil }
+      let isUnknown = refusal.status == 401 && refusal.code == "secure_session_unknown"
+      if isUnknown { forget(opened) } else if 502...504 ~= refusal.status { leave(opened) }
+      guard !isRepeated, isUnknown else { throw transport.error(refusal) }
       isRepeated = true
     }
+  }
+
+  /// The next call looks for the peer anew, where it may be somewhere else.
+  private func leave(_ opened: Opened) {
+    if transports.count > 1 { forget(opened) }
+  }
+
+  private func forget(_ opened: Opened) {
+    if current?.session === opened.session { current = nil }
   }
 
   private func openWhole(
     _ response: PeerResponse, _ opener: inout ResponseOpener
   ) async throws -> PeerAnswer {
-    let frame = try await transport.collect(response)
+    let frame = try await transports[0].collect(response)
     do {
       let inner = try frame.withUnsafeBytes { try opener.openBuffered($0) }
       return PeerAnswer(status: inner.status, contentType: inner.contentType, body: inner.body ?? [])
@@ -183,8 +215,12 @@ public actor PeerClient {
   var waitingCount: Int { waiting.count }
 
   /// The session that there is, or a new one.
-  private func session() async throws -> ClientSession {
-    if let session = current?.session, now() + limits.renewal < session.expiresAt { return session }
+  private func session() async throws -> Opened {
+    if let current, now() + limits.renewal < current.session.expiresAt,
+      current.place == 0 || now() - current.since < limits.detour
+    {
+      return current
+    }
     current = nil
     lastNumber += 1
     let ticket = lastNumber
@@ -203,23 +239,44 @@ public actor PeerClient {
   }
 
   private func open(number: Int) async {
-    let result: Result<ClientSession, any Error>
+    let result: Result<Opened, any Error>
     do {
-      result = .success(try await transport.openSession(now: now))
+      result = .success(try await openSomewhere())
     } catch {
       result = .failure(error)
     }
     guard opening?.number == number else { return }
     opening = nil
-    if case .success(let session) = result {
-      let handshake = Peer.Handshake(signer: session.agent, at: date)
-      current = (session, handshake)
-      onHandshake(handshake)
+    if case .success(let opened) = result {
+      current = opened
+      onHandshake(opened.handshake)
     }
     let waiting = waiting
     self.waiting = [:]
     for continuation in waiting.values { continuation.resume(with: result) }
   }
+
+  /// Opens a session at the first place where the pinned agent answers. That somebody else did is what is told, where
+  /// nobody did better.
+  private func openSomewhere() async throws -> Opened {
+    var strange: ConnectorError?
+    for (place, transport) in transports.enumerated() {
+      let isLast = place == transports.count - 1
+      let patience = isLast ? limits.handshake : min(limits.handshake, limits.handshakeBeforeNext)
+      do {
+        let session = try await transport.openSession(within: patience, now: now)
+        let handshake = Peer.Handshake(signer: session.agent, at: date)
+        return Opened(session: session, handshake: handshake, place: place, since: now())
+      } catch let error as ConnectorError {
+        if case .wrongSigner = error { strange = strange ?? error }
+        if isLast { throw strange ?? error }
+      }
+    }
+    throw CancellationError()
+  }
+
+  /// Where the session was opened that there is; nil without one.
+  public var base: String? { current.map { transports[$0.place].base } }
 
   /// A caller no longer waits. The last one to leave stops the handshake.
   private func leave(_ ticket: Int) {

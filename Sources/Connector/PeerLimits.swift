@@ -10,6 +10,10 @@ struct PeerLimits: Sendable {
   var refusalBytes = 16 * 1024
   /// For a whole handshake, the connection included.
   var handshake: Duration = .seconds(20)
+  /// The same at a place besides which there is another one.
+  var handshakeBeforeNext: Duration = .seconds(3)
+  /// For how long a session by way of another place than the first is used before the first is tried again, in seconds.
+  var detour: Int64 = 300
   /// For bringing an invite, the connection included.
   var redemption: Duration = .seconds(30)
   /// For a challenge, the connection included.

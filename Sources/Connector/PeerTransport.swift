@@ -1,17 +1,22 @@
 import AsyncHTTPClient
+import Identity
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 import SecureChannel
 
-/// The plain HTTP below the channel: two routes, bounded in size and time. It never repeats a request.
+/// The plain HTTP below the channel to one place: two routes, bounded in size and time. It never repeats a request.
 struct PeerTransport: Sendable {
-  let peer: Peer
+  /// What routes are appended to.
+  let base: String
+  /// Who has to answer there.
+  let address: Address
   let limits: PeerLimits
   private let plain: PlainPost
 
-  init(peer: Peer, client: HTTPClient, limits: PeerLimits) {
-    self.peer = peer
+  init(base: String, address: Address, client: HTTPClient, limits: PeerLimits) {
+    self.base = base
+    self.address = address
     self.limits = limits
     plain = PlainPost(client: client)
   }
@@ -19,16 +24,18 @@ struct PeerTransport: Sendable {
   // MARK: The handshake
 
   /// Opens a session with the pinned agent.
-  /// - Parameter now: the time at the end of the exchange, in Unix seconds.
-  func openSession(now: @Sendable () -> Int64) async throws -> ClientSession {
-    let handshake = ClientHandshake(with: peer.address)
+  /// - Parameters:
+  ///   - patience: how long all of it may take.
+  ///   - now: the time at the end of the exchange, in Unix seconds.
+  func openSession(within patience: Duration, now: @Sendable () -> Int64) async throws -> ClientSession {
+    let handshake = ClientHandshake(with: address)
     let status: Int
     let answer: [UInt8]
     do {
-      (status, answer) = try await TimeLimit.run(limits.handshake) {
+      (status, answer) = try await TimeLimit.run(patience) {
         let response = try await post(
           "/secure/session", handshake.hello.encoded(), accept: "application/json",
-          within: limits.handshake)
+          within: patience)
         let limit = response.status == 200 ? limits.handshakeBytes : limits.refusalBytes
         return (response.status, try await response.collect(upTo: limit, silence: limits.handshake))
       }
@@ -36,10 +43,10 @@ struct PeerTransport: Sendable {
       switch error {
       case is CancellationError: throw error
       case let error as ConnectorError: throw error
-      case is TimeLimit.Exceeded: throw ConnectorError.handshakeTimedOut(url: peer.base)
+      case is TimeLimit.Exceeded: throw ConnectorError.handshakeTimedOut(url: base)
       case is NIOTooManyBytesError: throw ConnectorError.badHandshake
       default:
-        throw Task.isCancelled ? CancellationError() : ConnectorError.unreachable(url: peer.base)
+        throw Task.isCancelled ? CancellationError() : ConnectorError.unreachable(url: base)
       }
     }
     guard status == 200 else { throw handshakeRefusal(Refusal(status: status, body: answer)) }
@@ -53,8 +60,8 @@ struct PeerTransport: Sendable {
 
   private func handshakeRefusal(_ refusal: Refusal) -> ConnectorError {
     switch refusal.status {
-    case 300..<400: .redirected(url: peer.base)
-    case 404: .noSuchAgent(peer.address)
+    case 300..<400: .redirected(url: base)
+    case 404: .noSuchAgent(address)
     case 429: .tooManyHandshakes
     default: .rejected(refusal)
     }
@@ -94,7 +101,7 @@ struct PeerTransport: Sendable {
   /// What a rejection of a call means.
   func error(_ refusal: Refusal) -> ConnectorError {
     switch refusal.status {
-    case 300..<400: .redirected(url: peer.base)
+    case 300..<400: .redirected(url: base)
     case 409 where refusal.code == "secure_replay": .replayed
     case 426: .upgradeRequired
     case 429, 503: .busy
@@ -108,7 +115,7 @@ struct PeerTransport: Sendable {
   private func post(
     _ path: String, _ body: [UInt8], accept: String, within limit: Duration
   ) async throws -> PeerResponse {
-    try await plain.send(peer.base, path, body, accept: accept, within: limit)
+    try await plain.send(base, path, body, accept: accept, within: limit)
   }
 
   /// An error of the client library in this target's words. What is not known to have failed before the call was
@@ -119,10 +126,10 @@ struct PeerTransport: Sendable {
     case is ConnectorError, is CancellationError: return error
     case is TimeLimit.Exceeded: return ConnectorError.silent(seconds: Int(patience.components.seconds))
     case is NIOTooManyBytesError: return ConnectorError.answerTooLarge
-    case is NIOConnectionError: return ConnectorError.unreachable(url: peer.base)
+    case is NIOConnectionError: return ConnectorError.unreachable(url: base)
     case let error as HTTPClientError
     where [.connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout].contains(error):
-      return ConnectorError.unreachable(url: peer.base)
+      return ConnectorError.unreachable(url: base)
     default: return ConnectorError.lost
     }
   }

@@ -14,7 +14,7 @@ struct ConnectCommand: AsyncParsableCommand {
     abstract: "Talk with agents on other hosts, through the secure channel alone.",
     discussion: "Example: osaurus-host connect run home \"Good morning\"",
     subcommands: [
-      BrowseCommand.self, Pair.self, Redeem.self, Add.self, List.self, Run.self, Chat.self,
+      BrowseCommand.self, Pair.self, Redeem.self, Add.self, Move.self, List.self, Run.self, Chat.self,
       ProxyCommand.self, Forget.self,
     ])
 
@@ -30,6 +30,8 @@ struct ConnectCommand: AsyncParsableCommand {
 
     @Argument(help: "What to call it here.") var name: String
     @Option(help: "Where it is: http://HOST:PORT or https://HOST.") var url: String
+    @Option(help: "Where a relay carries requests to it, for when it cannot be reached there.")
+    var relay: String?
     @Option(help: "The agent's address, which has to sign every handshake.") var address: String
     @Option(
       name: .customLong("key-file"),
@@ -47,7 +49,7 @@ struct ConnectCommand: AsyncParsableCommand {
 
     func run() async throws {
       let address = try Self.parsed(address)
-      let peer = try Peer(name: name, url: url, address: address)
+      let peer = try Peer(name: name, url: url, relayURL: relay, address: address)
       let key = try PeerKey(try Self.readKey(keyFile))
       let place = try PeerPlace.make(keyStore: keystore)
       try place.book.add(peer, key: key)
@@ -101,8 +103,9 @@ struct ConnectCommand: AsyncParsableCommand {
       }
       var table = Table("NAME", "URL", "AGENT", "LAST HANDSHAKE")
       for peer in peers {
+        let places = [peer.url] + (peer.relayURL.map { [$0] } ?? [])
         table.add(
-          peer.name, peer.url.absoluteString, peer.address.checksummed,
+          peer.name, places.map(\.absoluteString).joined(separator: " or "), peer.address.checksummed,
           peer.lastHandshake.map { $0.at.formatted(.iso8601) } ?? "never")
       }
       table.show()
@@ -146,6 +149,42 @@ struct ConnectCommand: AsyncParsableCommand {
         var conversation = Conversation(with: RemoteAgent(peer: peer, client: client), model: model)
         try await conversation.followInput()
       }
+    }
+  }
+
+  struct Move: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Say where a host is now: on this network, behind a relay, or both.",
+      discussion: """
+        Example: osaurus-host connect move home --url http://192.168.1.20:1337
+
+        Where it is on this network, it is asked there; from anywhere else, through the relay. Its key and its address \
+        stay, and whoever answers has to be it.
+        """)
+
+    @Argument(help: "The host, from 'connect list'.") var name: String
+    @Option(help: "Where it is on a network: http://HOST:PORT or https://HOST.") var url: String?
+    @Option(help: "Where a relay carries requests to it.") var relay: String?
+    @Flag(name: .customLong("no-relay"), help: "No relay carries requests to it any more.") var noRelay =
+      false
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+      if url == nil, relay == nil, !noRelay { throw ValidationError("Say where: --url, --relay or both.") }
+      if relay != nil, noRelay { throw ValidationError("Say one of --relay and --no-relay.") }
+    }
+
+    func run() async throws {
+      let book = try PeerPlace.open().book
+      let peer = try book.peer(named: name)
+      let before = peer.url.absoluteString
+      // A relay's URL that was the only place becomes the second one.
+      let known =
+        peer.relayURL?.absoluteString ?? (Peer.isRelayed(before, to: peer.address) ? before : nil)
+      let moved = try book.move(name, to: url ?? before, relayURL: noRelay ? nil : relay ?? known)
+      if output.json { return Terminal.say(try JSONText.encode(PeerRow(moved))) }
+      let relay = moved.relayURL.map { ", or else at \($0.absoluteString)" } ?? ""
+      Terminal.say("\(Terminal.harmless(name)) is asked at \(moved.url.absoluteString)\(relay).")
     }
   }
 
@@ -212,6 +251,7 @@ struct PeerRow: Encodable {
 
   let name: String
   let url: String
+  let relayURL: String?
   let address: String
   let agentID: UUID?
   let addedAt: Date
@@ -220,6 +260,7 @@ struct PeerRow: Encodable {
   init(_ peer: Peer) {
     name = peer.name
     url = peer.url.absoluteString
+    relayURL = peer.relayURL?.absoluteString
     address = peer.address.checksummed
     agentID = peer.agentID
     addedAt = peer.addedAt

@@ -94,10 +94,11 @@ struct PairingVisit {
     let connector = try seed.signingKey(for: target.agent)
     let paired = try await ask(as: connector)
     try compare(paired, connector)
-    let (agentName, problem) = await tryChannel(paired)
-    let peer = try Peer(
-      name: try name ?? PeerName.free(for: agentName ?? target.url.host() ?? "agent", in: place.book),
+    let (agent, problem) = await tryChannel(paired)
+    let asked = try Peer(
+      name: try name ?? PeerName.free(for: agent?.name ?? target.url.host() ?? "agent", in: place.book),
       url: target.url.absoluteString, address: paired.address, agentID: target.agentID)
+    let peer = agent?.applied(to: asked) ?? asked
     do {
       try place.book.keep(seed)
       try place.book.add(peer, key: paired.key)
@@ -160,9 +161,8 @@ struct PairingVisit {
   }
 
   /// Opens a channel and asks for the agent by the new key.
-  /// - Returns: what the agent is called, and what keeps the channel from working.
-  private func tryChannel(_ paired: PairedAgent) async -> (name: String?, problem: CommandFailure?) {
-    struct Agent: Decodable { let name: String }
+  /// - Returns: what the agent is called and where else it is, and what keeps the channel from working.
+  private func tryChannel(_ paired: PairedAgent) async -> (agent: LearnedPlaces?, problem: CommandFailure?) {
     do {
       let peer = try Peer(name: "new", url: target.url.absoluteString, address: paired.address)
       let answer = try await PeerConnection.withHTTP { http in
@@ -172,7 +172,7 @@ struct PairingVisit {
       guard answer.status == 200 else {
         throw CommandFailure(.failed, "key_refused", "The host answered with status \(answer.status).")
       }
-      return ((try? JSONDecoder().decode(Agent.self, from: Data(answer.body)))?.name, nil)
+      return (LearnedPlaces(answer.body), nil)
     } catch {
       return (nil, FailureTranslation.failure(for: error))
     }

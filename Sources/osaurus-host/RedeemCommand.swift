@@ -36,9 +36,11 @@ extension ConnectCommand {
       try approve(invite)
       // An invite works once, so what could stand in the way afterwards is looked at before.
       let place = try PeerPlace.make(keyStore: keystore)
+      let invited = invite.invite.details.url
       let peer = try Peer(
         name: try name ?? PeerName.free(for: invite.invite.details.name, in: place.book),
-        url: url ?? invite.invite.details.url, address: invite.invite.agent)
+        url: url ?? invited, relayURL: Peer.isRelayed(invited, to: invite.invite.agent) ? invited : nil,
+        address: invite.invite.agent)
       if try place.book.list().contains(where: { $0.name == peer.name }) {
         throw ConnectorError.peerExists(peer.name)
       }
@@ -94,6 +96,11 @@ extension ConnectCommand {
         }
         guard answer.status == 200 else {
           throw CommandFailure(.failed, "key_refused", "The host answered with status \(answer.status).")
+        }
+        if let moved = LearnedPlaces(answer.body)?.applied(to: peer),
+          moved.url != peer.url || moved.relayURL != peer.relayURL
+        {
+          try book.move(peer.name, to: moved.url.absoluteString, relayURL: moved.relayURL?.absoluteString)
         }
       } catch {
         let failure = FailureTranslation.failure(for: error)

@@ -89,13 +89,17 @@ final class TestPeer: Sendable {
 
   func key() throws -> PeerKey { try PeerKey(SecretBytes(copyingText: keyText)) }
 
+  /// - Parameter before: a place that is tried before this one.
   func client(
     _ http: HTTPClient, pinned: Address? = nil, prefix: String = "", limits: PeerLimits = PeerLimits(),
-    onHandshake: @escaping @Sendable (Peer.Handshake) -> Void = { _ in }
+    before: String? = nil, onHandshake: @escaping @Sendable (Peer.Handshake) -> Void = { _ in },
+    now: @escaping @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
   ) throws -> PeerClient {
     PeerClient(
-      peer: try Peer(name: "test", url: url(prefix), address: pinned ?? agent.address), key: try key(),
-      client: http, limits: limits, now: { Int64(Date().timeIntervalSince1970) }, onHandshake: onHandshake)
+      peer: try Peer(
+        name: "test", url: before ?? url(prefix), relayURL: before == nil ? nil : url(prefix),
+        address: pinned ?? agent.address), key: try key(),
+      client: http, limits: limits, now: now, onHandshake: onHandshake)
   }
 
   // MARK: Serving
