@@ -33,6 +33,23 @@ struct AuthenticationTests {
     }
   }
 
+  @Test("a tunnel that has ended leaves nothing behind")
+  func memory() async throws {
+    try await RelayLab.run { lab in
+      var host = try await TestHost.authenticated(lab, [Self.ada])
+      weak var tunnel: Tunnel?
+      if case .tunnel(let found) = lab.board.directory.way(to: Self.ada.address) { tunnel = found }
+      #expect(tunnel != nil)
+      async let answer = Caller.ask(lab, host: RelayLab.name(of: Self.ada.address))
+      _ = try await host.request()
+      await host.close()
+      _ = try await answer
+      let end = ContinuousClock.now + .seconds(20)
+      while tunnel != nil, ContinuousClock.now < end { await Task.yield() }
+      #expect(tunnel == nil)
+    }
+  }
+
   @Test("a relay with one name and one certificate names agents by their path")
   func pathForm() async throws {
     try await RelayLab.run(RelayLab.settings { $0.form = .path }) { lab in

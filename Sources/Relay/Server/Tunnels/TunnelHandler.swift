@@ -95,6 +95,8 @@ final class TunnelHandler: ChannelInboundHandler {
     waiting = []
     share.giveBack()
     board.statistics.tunnelClosed(wasProven: wasProven)
+    // The two hold each other.
+    self.tunnel = nil
     board.logger.debug("a tunnel ended", metadata: ["source": "\(source)"])
   }
 
@@ -214,17 +216,14 @@ final class TunnelHandler: ChannelInboundHandler {
     let answers = holders.map { holder in holder.isAlive(within: wait).map { $0 ? nil : holder } }
     let bound = NIOLoopBound(self, eventLoop: loop)
     EventLoopFuture.whenAllSucceed(answers, on: loop).whenSuccess { dead in
-      bound.value.claim(addresses, from: Set(dead.compactMap(\.self)))
+      bound.value.claim(addresses, for: tunnel, from: Set(dead.compactMap(\.self)))
     }
   }
 
-  private func claim(_ addresses: [Address], from dead: Set<Tunnel>) {
+  private func claim(_ addresses: [Address], for tunnel: Tunnel, from dead: Set<Tunnel>) {
     isClaiming = false
-    guard let tunnel, context != nil, !isEnding else {
-      // What was claimed meanwhile has to be let go of.
-      if let tunnel { board.directory.release(addresses, from: tunnel) }
-      return
-    }
+    // A tunnel that has ended meanwhile has to let go of what it claimed.
+    guard context != nil, !isEnding else { return board.directory.release(addresses, from: tunnel) }
     let claims = board.directory.claim(addresses, for: tunnel, from: dead)
     for holder in dead {
       board.statistics.count(.takeover)
