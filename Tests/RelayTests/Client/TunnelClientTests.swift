@@ -1,7 +1,6 @@
 import Foundation
 import Identity
 import NIOCore
-import NIOWebSocket
 import Synchronization
 import Testing
 
@@ -131,83 +130,7 @@ struct TunnelClientTests {
     }
   }
 
-  @Test(
-    "a challenge that was made for another relay is not answered, and from then on none that is bound to nobody"
-  )
-  func otherRelays() async throws {
-    let heard = Mutex<[String]>([])
-    try await ScriptedRelay.run { tunnel, number in
-      let nonces: [(TunnelNonce, TunnelFeatures)] = [
-        (.make(for: "relay.example"), [.bound]), (.make(for: "127.0.0.1"), [.bound]), (Self.nonce, []),
-      ]
-      guard number <= nonces.count else { return }
-      try await tunnel.say(.challenge(nonces[number - 1].0, nonces[number - 1].1))
-      let text = try await tunnel.text() ?? "nothing"
-      heard.withLock { $0.append(text) }
-    } during: { relay in
-      let clock = ManualClock()
-      let client = try client(relay.port, clock: clock)
-      try await run(client) {
-        for (number, wait) in [(1, Duration.seconds(31)), (2, .seconds(3)), (3, .zero)] {
-          let status = await status(of: client) { status in
-            guard case .waiting = status.connection else { return false }
-            return heard.withLock { $0.count } == number
-          }
-          guard case .waiting(let fault, _) = status.connection else { return }
-          if number == 2 {
-            #expect(fault == .lost)
-          } else {
-            #expect(fault == .refused(code: "the challenge is another relay's"))
-          }
-          clock.advance(by: wait)
-        }
-        let said = heard.withLock { $0 }
-        #expect(said[0] == "nothing" && said[2] == "nothing")
-        #expect(said[1].contains("\"type\":\"auth\""))
-      }
-    }
-  }
-
   // MARK: Breaking
-
-  @Test("a tunnel that breaks, or on which no frames are said, is opened again when its time has come")
-  func reopened() async throws {
-    let opened = Mutex(0)
-    try await ScriptedRelay.run { tunnel, number in
-      opened.withLock { $0 = number }
-      switch number {
-      case 1: return
-      case 2: try await tunnel.say("no frame")
-      case 3: try await tunnel.say("x", opcode: .binary)
-      case 4: try await tunnel.say(.authError(.signatureVerificationFailed))
-      default: try await Self.welcome(&tunnel)
-      }
-      while try await tunnel.text() != nil {}
-    } during: { relay in
-      let clock = ManualClock()
-      let client = try client(relay.port, clock: clock)
-      try await run(client) {
-        let faults: [TunnelFault] = [
-          .lost, .malformed, .malformed, .refused(code: "signature_verification_failed"),
-        ]
-        for (number, expected) in faults.enumerated() {
-          let status = await status(of: client) { status in
-            guard case .waiting = status.connection else { return false }
-            return opened.withLock { $0 } == number + 1
-          }
-          guard case .waiting(let fault, let seconds) = status.connection else { return }
-          #expect(fault == expected)
-          #expect(seconds == [1, 2, 4, 30][number])
-          // Not before its time.
-          clock.advance(by: .seconds(seconds) - .milliseconds(1))
-          #expect(opened.withLock { $0 } == number + 1)
-          clock.advance(by: .seconds(1))
-        }
-        let status = await status(of: client) { $0.isProven(Self.agent) }
-        #expect(status.connection == .open)
-      }
-    }
-  }
 
   @Test("when the tunnel breaks, the work for it stops")
   func workStops() async throws {
