@@ -144,8 +144,11 @@ final class TunnelSocket: Sendable {
         channel.close(promise: nil)
         return channel.eventLoop.makeSucceededFuture(nil)
       })
+    var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: configuration)
+    // The first challenge may come in one piece with the answer that says that this is a tunnel from now on.
+    pipeline.leftOverBytesStrategy = .forwardBytes
     let upgraded = try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
-      configuration: .init(upgradeConfiguration: configuration))
+      configuration: pipeline)
     let timeout = channel.eventLoop.scheduleTask(in: .seconds(15)) { channel.close(promise: nil) }
     upgraded.whenComplete { _ in timeout.cancel() }
     return upgraded
