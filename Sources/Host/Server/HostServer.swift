@@ -107,7 +107,8 @@ struct HostServer: Service {
 
   /// Serves what a listener accepts; returns when it is closed and its connections have ended or were ended.
   private func accept(from listener: Listener) async {
-    await withTaskGroup(of: Void.self) { connections in
+    // Nothing is kept of a connection that has ended: whoever opens ever new ones would fill the memory with it.
+    let deadline = await withDiscardingTaskGroup { connections in
       do {
         try await listener.executeThenClose { inbound in
           for try await connection in inbound {
@@ -117,19 +118,20 @@ struct HostServer: Service {
       } catch {
         door.logger.error("a listener failed", metadata: ["error": "\(error)"])
       }
-      await drain(&connections)
+      return drain()
     }
+    deadline.cancel()
   }
 
-  private func drain(_ connections: inout TaskGroup<Void>) async {
+  /// Tells the connections to end with what they answer now.
+  /// - Returns: what ends those that take too long for that.
+  private func drain() -> Task<Void, any Error> {
     for channel in limiter.open { channel.pipeline.fireUserInboundEventTriggered(ConnectionGuard.Drain()) }
     let (limiter, timeout) = (limiter, door.limits.drainTimeout)
-    let deadline = Task {
+    return Task {
       try await Task.sleep(for: timeout)
       for channel in limiter.open { channel.close(promise: nil) }
     }
-    await connections.waitForAll()
-    deadline.cancel()
   }
 
   // MARK: Listening

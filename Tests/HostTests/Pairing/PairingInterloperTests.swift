@@ -5,6 +5,7 @@ import SecretMemory
 import Synchronization
 import Testing
 
+@testable import Connector
 @testable import Host
 @testable import Pairing
 
@@ -202,6 +203,11 @@ struct PairingInterloperTests {
         }
       }
     }
+  }
+
+  @Test("a device waits longer than the owner has, so that a late yes makes no key that nobody gets")
+  func patience() {
+    #expect(PeerLimits().pairing >= PairingDesk.patience + .seconds(10))
   }
 
   @Test("the label of a new key is the device's address, whatever name the request calls this host by")
