@@ -184,4 +184,134 @@ struct AttackerOnANetworkTests {
     }
     withExtendedLifetime(eveHome) {}
   }
+
+  // MARK: Crowds
+
+  /// Lets `street` have every address of two networks, and `home` find the way back.
+  private func gather(_ scene: Scene) async throws {
+    try await scene.lab.shell("street", "ip route add local 10.7.0.0/16 dev lo")
+    try await scene.lab.shell("home", "ip route add 10.7.0.0/16 via 192.168.77.3")
+  }
+
+  /// Sends requests at once, each from its own address, and gives status and text of each answer.
+  private func crowd(
+    _ scene: Scene, to host: String = "192.168.77.1", _ requests: [[String: String]]
+  ) async throws -> [Answer] {
+    let file = scene.scripts.path("requests")
+    let lines = try requests.map {
+      String(decoding: try JSONSerialization.data(withJSONObject: $0), as: UTF8.self)
+    }
+    try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(filePath: file))
+    return try await scene.run(scene.scripts("crowd", host, "4711", file))
+  }
+
+  @Test(
+    "while a thousand networks send ten thousand requests a device is let in, and the host takes no more memory for them than it may"
+  )
+  func flood() async throws {
+    try await withHost { scene in
+      try await gather(scene)
+      func resident() async throws -> Int {
+        let status = try await scene.lab.shell("home", "cat /proc/$(cat /run/lab/home/serve.pid)/status")
+        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+        return try #require(line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) })
+      }
+      let before = try await resident()
+      let stop = scene.scripts.path("stop")
+      try await scene.lab.start(
+        "flood", on: "street", scene.scripts("flood", "192.168.77.1", "4711", "10000", stop))
+      try await scene.lab.hear("ready", from: "flood", on: "street")
+      let paired = try await scene.pair(["--url", Self.url, "--agent", scene.address], at: scene.host)
+      #expect(paired.status == 0, "\(paired)")
+      _ = FileManager.default.createFile(atPath: stop, contents: nil)
+      try await scene.lab.hear("}", from: "flood", on: "street")
+      let log = try await scene.lab.log("flood", on: "street")
+      let counts =
+        try JSONSerialization.jsonObject(with: Data(log.dropFirst("ready\n".count).utf8)) as? [String: Int]
+      let statuses = try #require(counts)
+      #expect(statuses.values.reduce(0, +) >= 10_000)
+      #expect(Set(statuses.keys).isSubset(of: ["200", "401", "429", "closed", "failed"]), "\(statuses)")
+      #expect(statuses["429", default: 0] > 0 && statuses["200", default: 0] > 0, "\(statuses)")
+      // In kibibytes.
+      let after = try await resident()
+      #expect(after - before < 96 * 1024, "\(before) → \(after): \(statuses)")
+      #expect(try await scene.host("peer", "list", "--json").list.count == 1)
+    }
+  }
+
+  @Test(
+    "of a hundred networks that ask at once and rightly, the owner is shown one; the next device gets in after it"
+  )
+  func prompts() async throws {
+    try await withHost { scene in
+      try await gather(scene)
+      let sources = (0..<100).map { "10.7.\($0).1" }
+      let nonces = try await crowd(
+        scene, sources.map { ["from": $0, "method": "GET", "path": "/pair/challenge"] })
+      #expect(nonces.allSatisfy { $0.status == 200 })
+      let bodies = try nonces.map { answer in
+        let nonce = try PairingNonce(parsingChallenge: Array(answer.text.utf8))
+        return try PairingConnector().request(for: scene.id, nonce: nonce.text)
+      }
+      let requests = zip(sources, bodies).map { ["from": $0, "method": "POST", "path": "/pair", "body": $1] }
+      // Whoever is shown is denied, and so is whoever comes late enough to be shown after it.
+      let owner = Task {
+        var shown = Set<String>()
+        while !Task.isCancelled {
+          let list = try await scene.host("pair", "requests", "--json").list
+          #expect(list.count <= 1)
+          guard let id = list.first?["id"] as? String else { continue }
+          shown.insert(id)
+          _ = try await scene.host("pair", "deny", id)
+        }
+        return shown.count
+      }
+      let answers = try await crowd(scene, requests)
+      owner.cancel()
+      let shown = try await owner.value
+      #expect(shown > 0 && shown < 20)
+      #expect(answers.count { $0.status == 403 } == shown)
+      #expect(answers.count { $0.status == 429 && $0.text.contains("in progress") } == answers.count - shown)
+      let paired = try await scene.pair(["--url", Self.url, "--agent", scene.address], at: scene.host)
+      #expect(paired.status == 0, "\(paired)")
+    }
+  }
+
+  @Test("who asks for too many channels can pair all the same, and IPv6 networks are counted whole")
+  func apart() async throws {
+    let environment = ["OSAURUS_HANDSHAKES_PER_MINUTE": "5"]
+    try await withHost(serve: "--bind :: --port 4711", environment: environment) { scene in
+      try await gather(scene)
+      for (machine, number) in [("home", 1), ("street", 3)] {
+        try await scene.lab.shell(
+          machine,
+          "sysctl -qw net.ipv6.conf.all.disable_ipv6=0; ip -6 addr add fd77::\(number)/64 dev eth0 nodad")
+      }
+      try await scene.lab.shell(
+        "street", "sysctl -qw net.ipv6.ip_nonlocal_bind=1; ip -6 route add local 2001:db8::/32 dev lo")
+      try await scene.lab.shell("home", "ip -6 route add 2001:db8::/32 via fd77::3")
+      // One after another, so that their order is known.
+      for (network, places) in [("1", 1...8), ("2", 1...1)] {
+        var statuses: [Int] = []
+        for place in places {
+          statuses += try await crowd(
+            scene, to: "fd77::1",
+            [["from": "2001:db8:0:\(network)::\(place)", "method": "GET", "path": "/pair/challenge"]]
+          ).map(\.status)
+        }
+        #expect(statuses == places.map { $0 <= 5 ? 200 : 429 })
+      }
+      // An IPv4 address that comes through IPv6 is the IPv4 address that it is.
+      let hello =
+        #"{"v":1,"agentAddress":"0x0000000000000000000000000000000000000001","encPub":"","nonce":""}"#
+      let storm = Array(
+        repeating: ["from": "10.7.9.9", "method": "POST", "path": "/secure/session", "body": hello], count: 60
+      )
+      let handshakes = try await crowd(scene, storm)
+      #expect(handshakes.count { $0.status == 429 } == 55, "\(handshakes.map(\.status))")
+      let challenges = try await crowd(
+        scene, (0..<8).map { _ in ["from": "10.7.9.9", "method": "GET", "path": "/pair/challenge"] })
+      #expect(challenges.count { $0.status == 200 } == 5)
+    }
+  }
 }

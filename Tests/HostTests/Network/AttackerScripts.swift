@@ -6,7 +6,8 @@ final class AttackerScripts: Sendable {
 
   init() throws {
     for (name, text) in [
-      ("record", Self.record), ("replay", Self.replay), ("pretend", Self.pretend),
+      ("record", Self.record), ("replay", Self.replay), ("pretend", Self.pretend), ("flood", Self.flood),
+      ("crowd", Self.crowd),
     ] {
       try Data(text.utf8).write(to: URL(filePath: file(name)))
     }
@@ -104,5 +105,56 @@ final class AttackerScripts: Sendable {
             self.wfile.write(said)
     print("ready", flush=True)
     http.server.ThreadingHTTPServer(("0.0.0.0", 4711), Door).serve_forever()
+    """
+
+  /// `HOST PORT COUNT STOP`: asks for challenges and sends pairing requests from a thousand addresses, so many and then
+  /// until a file is there; prints how often each status came.
+  private static let flood = """
+    import asyncio, collections, json, os, sys
+    host, port, count, stop = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    body = json.dumps({"connectorAddress": "0x9858EfFD232B4033E47d90003D41EC34EcaEda94", "agentId": "x",
+        "nonce": "ab" * 32, "signature": "0x" + "11" * 64 + "1b", "encPub": "A" * 43})
+    challenge = f"GET /pair/challenge HTTP/1.1\\r\\nHost: {host}:{port}\\r\\nConnection: close\\r\\n\\r\\n"
+    pair = f"POST /pair HTTP/1.1\\r\\nHost: {host}:{port}\\r\\nConnection: close\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n{body}"
+    statuses, numbers = collections.Counter(), iter(range(200_000))
+    async def ask(number):
+        place = number % 1000
+        reader, writer = await asyncio.open_connection(
+            host, port, local_addr=(f"10.7.{place // 250}.{place % 250 + 1}", 0))
+        writer.write((pair if number % 2 else challenge).encode())
+        line = await asyncio.wait_for(reader.readline(), 60)
+        statuses[line.split()[1].decode() if line else "closed"] += 1
+        writer.close()
+    async def worker():
+        for number in numbers:
+            if number >= count and os.path.exists(stop):
+                return
+            try:
+                await ask(number)
+            except (OSError, asyncio.TimeoutError):
+                statuses["failed"] += 1
+    async def main():
+        print("ready", flush=True)
+        await asyncio.gather(*(worker() for _ in range(100)))
+        print(json.dumps(statuses), flush=True)
+    asyncio.run(main())
+    """
+
+  /// `HOST PORT FILE`: sends the request of each line at once, each from an address of its own; prints the answers.
+  private static let crowd = """
+    import asyncio, json, sys
+    host, port = sys.argv[1], int(sys.argv[2])
+    async def ask(line):
+        asked = json.loads(line)
+        reader, writer = await asyncio.open_connection(host, port, local_addr=(asked["from"], 0))
+        body, name = asked.get("body", ""), f"[{host}]" if ":" in host else host
+        head = f"{asked['method']} {asked['path']} HTTP/1.1\\r\\nHost: {name}:{port}\\r\\nConnection: close\\r\\n"
+        writer.write((head + f"Content-Length: {len(body)}\\r\\n\\r\\n" + body).encode())
+        answer = (await asyncio.wait_for(reader.read(), 300)).decode()
+        writer.close()
+        return {"status": int(answer.split(" ")[1]), "text": answer.partition("\\r\\n\\r\\n")[2]}
+    async def main():
+        print(json.dumps(await asyncio.gather(*(ask(line) for line in open(sys.argv[3])))))
+    asyncio.run(main())
     """
 }
