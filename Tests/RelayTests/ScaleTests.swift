@@ -30,8 +30,9 @@ struct ScaleTests {
         try #require(status == 200)
       }
       for host in hosts { await host.close() }
-      try await eventually { lab.board.directory.count == 0 && lab.board.connections.total == 0 }
-      #expect(lab.board.tunnels.sources == 0)
+      try await eventually {
+        lab.board.directory.count == 0 && lab.board.connections.total == 0 && lab.board.tunnels.sources == 0
+      }
     }
   }
 }

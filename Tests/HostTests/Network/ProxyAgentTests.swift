@@ -223,8 +223,9 @@ struct ProxyAgentTests {
   func backPressure() async throws {
     try await ServedProxy.run(isForAgent: true) { proxy in
       let model = proxy.host.model
-      // 40 MiB, of which nobody reads a byte while another answer of 20 goes through.
-      let (slow, fast) = (1280, 640)
+      // 40 MiB, of which nobody reads a byte while another answer of as much goes through. What the sockets on the
+      // way hold, the system decides: it was 23 MiB.
+      let (slow, fast) = (1280, 1281)
       let size = ScriptedModelServer.pouredPiece.utf8.count
       let request = proxy.wire.bytes(
         "POST", "/v1/chat/completions", Array(question("pour \(slow)", #","stream":true"#).utf8))
@@ -234,7 +235,7 @@ struct ProxyAgentTests {
         let other = try await complete(proxy, question("pour \(fast)", #","stream":true"#))
         #expect(other.isWhole && StreamedAnswer(other.text).text.utf8.count == fast * size)
         let waiting = model.poured.withLock { $0[slow] ?? 0 }
-        #expect(waiting < slow / 2, "\(waiting) pieces were taken")
+        #expect(waiting < slow * 3 / 4, "\(waiting) pieces were taken")
         _ = try await client.rest()
         let answer = try WireAnswer(client.bytes)
         #expect(answer.isWhole && answer.events.last == "[DONE]")
