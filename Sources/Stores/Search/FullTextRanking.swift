@@ -4,7 +4,7 @@ import GRDB
 /// with the words are ranked, and no more of them than ``mostRanked``, so words that are everywhere cost what rare ones do.
 struct FullTextRanking: Sendable {
   /// How many of the newest rows with the words are ranked.
-  static let mostRanked = 500
+  static let mostRanked = 400
 
   /// The FTS5 table.
   let index: String
