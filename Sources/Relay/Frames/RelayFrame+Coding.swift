@@ -4,15 +4,7 @@ public import NIOCore
 extension RelayFrame {
   /// Reads what a relay sent.
   public init(_ message: ByteBuffer, limits: FrameLimits = FrameLimits()) throws(FrameRefusal) {
-    var result: Result<RelayFrame, FrameRefusal> = .failure(.notAnObject)
-    message.withUnsafeReadableBytes { text in
-      do throws(FrameRefusal) {
-        result = .success(try Self.read(text, limits))
-      } catch {
-        result = .failure(error)
-      }
-    }
-    self = try result.get()
+    self = try message.readWhole { (text) throws(FrameRefusal) in try Self.read(text, limits) }
   }
 
   private static let urlLimit = 2048

@@ -35,13 +35,7 @@ public enum DatabaseCopy {
         return shape
       }
       try source.close()
-      if let change {
-        let queue = try DatabaseQueue(
-          path: file.path, configuration: EncryptedDatabase.configuration(name, new))
-        try queue.write(change)
-        try queue.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
-        try queue.close()
-      }
+      if let change { try changeAlone(name, at: target, new) { try $0.write(change) } }
       try synchronize(file)
       try prove(name, at: target, under: new, isLike: shape, isChanged: change != nil)
     } catch let error as DatabaseError {
@@ -62,8 +56,16 @@ public enum DatabaseCopy {
   /// Moves what is in the log into the file: pages are copied from there.
   private static func emptyLog(of name: DatabaseName, in folders: HostFolders, _ key: DataKey) throws {
     guard name.hasLog(in: folders) else { return }
+    try changeAlone(name, at: folders, key) { _ in }
+  }
+
+  /// Runs `body` on a connection that can write, and moves what is in the log into the file.
+  private static func changeAlone(
+    _ name: DatabaseName, at folders: HostFolders, _ key: DataKey, _ body: (DatabaseQueue) throws -> Void
+  ) throws {
     let queue = try DatabaseQueue(
       path: name.file(in: folders).path, configuration: EncryptedDatabase.configuration(name, key))
+    try body(queue)
     try queue.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
     try queue.close()
   }

@@ -1,11 +1,11 @@
-import NIOCore
+public import NIOCore
 
 /// An IP address. An IPv4 address that comes inside an IPv6 one is read as the IPv4 address that it is.
 public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
   /// 4 or 16 bytes, the most significant first.
-  let bytes: [UInt8]
+  public let bytes: [UInt8]
 
-  init?(bytes: some Collection<UInt8>) {
+  public init?(bytes: some Collection<UInt8>) {
     let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
     switch bytes.count {
     case 4: self.bytes = Array(bytes)
@@ -15,8 +15,8 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The address of a socket's far side.
-  init?(_ address: SocketAddress?) {
+  /// The address of a socket's far side, where it is an internet address.
+  public init?(_ address: SocketAddress?) {
     guard let address else { return nil }
     // `sockaddr_in` holds its address at byte 4, `sockaddr_in6` at byte 8.
     let range: Range<Int>
@@ -40,10 +40,15 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
 
   /// What limits count by: the address itself for IPv4, its /64 for IPv6, within which one machine can take any address
   /// it likes.
-  var network: NetworkAddress {
+  public var network: NetworkAddress {
     guard bytes.count == 16 else { return self }
     return NetworkAddress(counted: bytes.prefix(8) + [UInt8](repeating: 0, count: 8))
   }
+
+  /// 127.0.0.1.
+  public static let loopback = NetworkAddress(counted: [127, 0, 0, 1])
+  /// `::`, which no machine has.
+  public static let unspecified = NetworkAddress(counted: [UInt8](repeating: 0, count: 16))
 
   private init(counted bytes: [UInt8]) { self.bytes = bytes }
 
@@ -54,32 +59,4 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
       String(UInt16(bytes[index]) << 8 | UInt16(bytes[index + 1]), radix: 16)
     }.joined(separator: ":")
   }
-}
-
-/// Some addresses that begin alike: `10.0.0.0/8`, `fd00::/8`, or one alone.
-public struct AddressRange: Hashable, Sendable {
-  private let address: NetworkAddress
-  private let bits: Int
-
-  public init?(_ text: some StringProtocol) {
-    let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let first = parts.first, let address = NetworkAddress(first) else { return nil }
-    let most = address.bytes.count * 8
-    guard parts.count == 2 else {
-      (self.address, bits) = (address, most)
-      return
-    }
-    guard let bits = Int(parts[1]), 0...most ~= bits else { return nil }
-    (self.address, self.bits) = (address, bits)
-  }
-
-  public func contains(_ other: NetworkAddress) -> Bool {
-    guard other.bytes.count == address.bytes.count else { return false }
-    return (0..<bits).allSatisfy { bit in
-      (address.bytes[bit / 8] ^ other.bytes[bit / 8]) & (0x80 >> (bit % 8)) == 0
-    }
-  }
-
-  /// This machine.
-  public static let loopback = [AddressRange("127.0.0.0/8"), AddressRange("::1")].compactMap(\.self)
 }
