@@ -69,6 +69,8 @@ private actor Browsing {
       do {
         let link = try await Link.open()
         await follow(link)
+        // Whoever looked has stopped: that is no word about the daemon, and may still reach them.
+        guard !Task.isCancelled else { return }
         obstacle = .noDaemon
       } catch {
         obstacle = error
