@@ -150,7 +150,7 @@ let package = Package(
       [
         "Identity", "SecretMemory", crypto, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL, log, lifecycle,
       ]),
-    floor("Sandbox", ["SecretMemory", "CIsolation"]),
+    floor("Sandbox", ["SecretMemory", "CIsolation", nioCore, nioPosix, nioHTTP1]),
     floor("Agents", ["Stores", "Inference", "Identity", log]),
     floor(
       "Host",
@@ -207,7 +207,7 @@ let package = Package(
         "Relay", "Identity", "SecretMemory", "TestSupport", "osaurus-relay", argumentParser, nioCore,
         nioPosix, nioHTTP1, nioWebSocket, nioSSL, log, lifecycle,
       ]),
-    tests("Sandbox", ["Sandbox", "SecretMemory"]),
+    tests("Sandbox", ["Sandbox", "SecretMemory", nioCore, nioPosix]),
     tests("Agents", ["Agents", "Inference", "Stores", "Storage", "Keyring", "Identity", "SecretMemory"]),
     tests(
       "Host",

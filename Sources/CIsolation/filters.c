@@ -1,6 +1,7 @@
 #include "CIsolation.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/socket.h>
 
@@ -57,13 +58,26 @@ static int permit(scmp_filter_ctx filter, const char *name) {
   return seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
 }
 
-static int permit_sockets(scmp_filter_ctx filter, int internet) {
+// TCP itself: neither MPTCP nor SCTP, of which there are streams, too, and which not every version of Landlock knows.
+static int permit_tcp(scmp_filter_ctx filter, int family) {
+  static const unsigned protocols[] = {0, IPPROTO_TCP};
+  int error = 0;
+  for (int i = 0; i < 2 && error == 0; i++)
+    error = seccomp_rule_add(
+        filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3, SCMP_A0(SCMP_CMP_MASKED_EQ, 0xFFFFFFFFu, (unsigned)family),
+        SCMP_A1(SCMP_CMP_MASKED_EQ, 0xFu, SOCK_STREAM), SCMP_A2(SCMP_CMP_MASKED_EQ, 0xFFFFFFFFu, protocols[i]));
+  return error;
+}
+
+static int permit_sockets(scmp_filter_ctx filter, enum osr_sockets sockets) {
   // The kernel looks at the lower half of these arguments only.
   static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
+  int internet = sockets == OSR_SOCKETS_ALL;
   int error = 0;
   for (int i = 0; i < (internet ? 3 : 1) && error == 0; i++)
     error = seccomp_rule_add(
         filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, 0xFFFFFFFFu, (unsigned)families[i]));
+  for (int i = 1; i < 3 && sockets == OSR_SOCKETS_TCP && error == 0; i++) error = permit_tcp(filter, families[i]);
   if (error == 0)
     error = seccomp_rule_add(
         filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, 0xFFFFFFFFu, AF_UNIX));
@@ -75,7 +89,7 @@ static int permit_sockets(scmp_filter_ctx filter, int internet) {
   return error;
 }
 
-static int write_permitted(int file, int internet) {
+static int write_permitted(int file, enum osr_sockets sockets) {
   scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
   if (filter == NULL) return ENOMEM;
   // A program for another kind of machine (32-bit on 64-bit) ends at once.
@@ -83,7 +97,7 @@ static int write_permitted(int file, int internet) {
   seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
   for (unsigned long i = 0; i < sizeof PERMITTED / sizeof *PERMITTED && error == 0; i++)
     error = permit(filter, PERMITTED[i]);
-  if (error == 0) error = permit_sockets(filter, internet);
+  if (error == 0) error = permit_sockets(filter, sockets);
   if (error == 0) error = seccomp_export_bpf(filter, file);
   seccomp_release(filter);
   return -error;
@@ -121,7 +135,7 @@ static int write_refused(int file) {
   return -error;
 }
 
-int osr_write_filters(int permitted, int refused, int sockets) {
+int osr_write_filters(int permitted, int refused, enum osr_sockets sockets) {
   int error = write_permitted(permitted, sockets);
   return error != 0 ? error : write_refused(refused);
 }

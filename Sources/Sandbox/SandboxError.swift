@@ -15,6 +15,8 @@ public enum SandboxError: Error, Hashable, Sendable {
   case invalidRequest(String)
   /// An environment variable is not passed on.
   case variableRefused(name: String, VariableRefusal)
+  /// A host cannot be listed as one that commands may reach.
+  case targetRefused(String, reason: String)
   /// A folder cannot be granted as a workspace.
   case grantRefused(path: String, reason: String)
   /// A folder of the sandbox on this machine could not be made or opened.
@@ -41,6 +43,7 @@ extension SandboxError: CustomStringConvertible {
     case .invalidRequest(let reason): "This cannot be run: \(reason)"
     case .variableRefused(let name, let refusal):
       "The environment variable '\(name)' is not passed on: \(refusal.sentence)"
+    case .targetRefused(let text, let reason): "'\(text)' cannot be on the list of hosts: \(reason)."
     case .grantRefused(let path, let reason): "'\(path)' cannot be a workspace: \(reason)"
     case .folder(let path, let reason): "'\(path)' cannot be used: \(reason)"
     case .tooManyRunning(let most): "\(most) commands run already, which is as many as may."
@@ -58,6 +61,7 @@ extension SandboxError: CustomStringConvertible {
     case .notStarted: "Look at what is missing: osaurus-host sandbox status"
     case .tooManyRunning: "End one, or wait until one ends."
     case .variableRefused(_, let refusal): refusal.nextStep
+    case .targetRefused: "Write names with ports: deb.example.org:443,*.example.com:443"
     default: nil
     }
   }

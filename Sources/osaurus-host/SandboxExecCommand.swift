@@ -10,6 +10,7 @@ struct SandboxExecCommand: AsyncParsableCommand {
     abstract: "Run a command in isolation, as an agent's would be run.",
     discussion: """
       Example: osaurus-host sandbox exec -- sh -c 'id; ls -la /'
+      Example: osaurus-host sandbox exec --network pypi.org:443,files.pythonhosted.org:443 -- pip download six
       Example: osaurus-host sandbox exec --agent Ada --workspace ~/project --cwd /workspace/project -- make test
 
       Without --agent the home is an empty one that is gone afterwards. Its exit code is this command's: 128 and the number \
@@ -31,8 +32,9 @@ struct SandboxExecCommand: AsyncParsableCommand {
       "A variable for it: NAME=VALUE, or NAME to pass the one of this shell.", valueName: "variable"))
   var env: [String] = []
   @Option(
-    help: ArgumentHelp("none, or loopback: one of its own, which nobody else is on.", valueName: "access"),
-    transform: Self.access)
+    help: ArgumentHelp(
+      "none; loopback, one of its own which nobody else is on; or the hosts that it may reach, through a proxy: NAME:PORT[,…], or *.NAME:PORT.",
+      valueName: "access"), transform: Self.access)
   var network = NetworkAccess.none
   @Option(help: "Seconds after which it is ended; at most 300 without --long-timeout.") var timeout = 30
   @Flag(help: "Let --timeout be more than 300 seconds, up to a day.") var longTimeout = false
@@ -48,8 +50,12 @@ struct SandboxExecCommand: AsyncParsableCommand {
     [String] = []
 
   @Sendable private static func access(_ text: String) throws -> NetworkAccess {
-    guard let access = NetworkAccess(rawValue: text) else { throw ValidationError("It is none or loopback.") }
-    return access
+    do {
+      return try NetworkAccess(text)
+    } catch {
+      throw ValidationError(
+        "\(error) It is none, loopback, or a list of hosts: example.org:443,*.example.com:443")
+    }
   }
 
   @Sendable private static func layer(_ text: String) throws -> IsolationLayer {

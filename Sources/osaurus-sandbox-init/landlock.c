@@ -18,7 +18,8 @@ struct path_rule {
   int32_t parent;
 } __attribute__((packed));
 
-enum { RULE_PATH_BENEATH = 1 };
+// `struct landlock_net_port_attr` is `struct port_rule`.
+enum { RULE_PATH_BENEATH = 1, RULE_NET_PORT = 2 };
 
 // What can be permitted for a file that is no folder: run, write, read, truncate, device calls.
 static const uint64_t FILE_RIGHTS = 1u << 0 | 1u << 1 | 1u << 2 | 1u << 14 | 1u << 15;
@@ -47,6 +48,8 @@ int landlock_enforce(const struct plan *plan) {
   int error = 0;
   for (size_t i = 0; i < plan->rule_count && error == 0; i++)
     error = add(ruleset, &plan->rules[i], plan->handled_files);
+  for (size_t i = 0; i < plan->port_rule_count && plan->handled_network != 0 && error == 0; i++)
+    if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &plan->port_rules[i], 0) != 0) error = errno;
   if (error == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) error = errno;
   if (error == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) error = errno;
   close(ruleset);

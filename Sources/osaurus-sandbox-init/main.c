@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 // What went wrong before the command ran, and the answer's first letter.
-enum stage { STAGE_NONE = 0, STAGE_FOLDER = 'C', STAGE_LIMITS = 'R', STAGE_LANDLOCK = 'L', STAGE_PROGRAM = 'X', STAGE_SESSION = 'S' };
+enum stage { STAGE_NONE = 0, STAGE_FOLDER = 'C', STAGE_LIMITS = 'R', STAGE_LANDLOCK = 'L', STAGE_PROGRAM = 'X', STAGE_SESSION = 'S', STAGE_PROXY = 'N' };
 
 struct mishap {
   int32_t stage, error;
@@ -153,6 +153,13 @@ int main(int count, char **words) {
   sigemptyset(&children);
   sigaddset(&children, SIGCHLD);
   int endings = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (plan.proxy_port != 0) {
+    int error = proxy_offer(control, plan.proxy_port);
+    if (error != 0) {
+      struct report report = {.kind = 'F', .stage = STAGE_PROXY, .code = error};
+      answer(control, &report);
+    }
+  }
   int mishaps[2];
   if (endings < 0 || pipe2(mishaps, O_CLOEXEC) != 0) return 125;
 

@@ -74,6 +74,16 @@ struct plan plan_read(int descriptor) {
         plan.rules[plan.rule_count].rights = number(body);
         plan.rules[plan.rule_count++].path = text(body + 8, length - 8);
         break;
+      case PLAN_PORT_RULE:
+        require(length == 16);
+        plan.port_rules = grown(plan.port_rules, plan.port_rule_count, sizeof *plan.port_rules);
+        plan.port_rules[plan.port_rule_count].rights = number(body);
+        plan.port_rules[plan.port_rule_count++].port = number(body + 8);
+        break;
+      case PLAN_PROXY:
+        require(length == 8);
+        plan.proxy_port = number(body);
+        break;
       case PLAN_RULESET:
         require(length == 24);
         plan.has_ruleset = 1;

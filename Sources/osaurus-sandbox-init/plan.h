@@ -10,6 +10,8 @@ enum {
   PLAN_FOLDER = 'C',       // the working directory
   PLAN_LIMIT = 'R',        // u32 resource, u64 value
   PLAN_FILE_RULE = 'F',    // u64 Landlock rights, then the path
+  PLAN_PORT_RULE = 'N',    // u64 Landlock rights, u64 TCP port
+  PLAN_PROXY = 'P',        // u64 TCP port on loopback, of which the listening socket is handed over
   PLAN_RULESET = 'L',      // u64 files, u64 network, u64 scopes: what Landlock handles
   PLAN_WATCH = 'W',        // u64 processes, u64 bytes of memory, u64 bytes that stay free on disk; 0 is no limit
   PLAN_WATCHED_DISK = 'D', // a folder on the disk that is not to be filled
@@ -19,6 +21,10 @@ enum {
 struct file_rule {
   uint64_t rights;
   const char *path;
+};
+
+struct port_rule {
+  uint64_t rights, port;
 };
 
 struct limit {
@@ -34,11 +40,14 @@ struct plan {
   size_t limit_count;
   struct file_rule *rules;
   size_t rule_count;
+  struct port_rule *port_rules;
+  size_t port_rule_count;
   int has_ruleset;
   uint64_t handled_files, handled_network, scoped;
   uint64_t most_processes, most_memory, least_disk;
   const char *watched_disk;
   int terminal;
+  uint64_t proxy_port;
 };
 
 /// Reads the plan in `descriptor`, or ends this process. What it points to stays for good.
@@ -47,6 +56,10 @@ struct plan plan_read(int descriptor);
 /// Takes from this process what the rules of the plan do not name.
 /// - Returns: 0, or an errno.
 int landlock_enforce(const struct plan *plan);
+
+/// Listens on `port` of loopback, and gives the socket to the other end of `control`; none of it stays here.
+/// - Returns: 0, or an errno.
+int proxy_offer(int control, uint64_t port);
 
 /// What the processes of this sandbox take together.
 struct usage {

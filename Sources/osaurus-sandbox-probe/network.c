@@ -28,6 +28,10 @@ static enum outcome connects(const char *address, long port) {
 }
 
 static enum outcome loopback(void) { return connects("127.0.0.1", bait_number("BAIT_PORT")); }
+static enum outcome another_stream(void) {
+  // MPTCP, and SCTP: both are streams.
+  return socket(AF_INET, SOCK_STREAM, 262) >= 0 ? ESCAPED : opened(socket(AF_INET, SOCK_STREAM, 132));
+}
 static enum outcome any_address(void) { return connects("0.0.0.0", bait_number("BAIT_PORT")); }
 
 static enum outcome loopback_six(void) {
@@ -116,6 +120,7 @@ const struct attempt NETWORK_ATTEMPTS[] = {
     {"serve-on-every-address", serve},
     {"connect-to-an-abstract-socket", abstract_socket},
     {"connect-to-a-socket-file", socket_file},
+    {"connect-by-another-kind-of-stream", another_stream},
     {"see-network-interfaces", interfaces},
     {"open-a-packet-socket", packets},
     {"open-a-raw-socket", raw},

@@ -11,6 +11,9 @@ struct attempt {
 extern const struct attempt FILE_ATTEMPTS[], KERNEL_ATTEMPTS[], PROCESS_ATTEMPTS[], NETWORK_ATTEMPTS[],
     EXHAUSTION_ATTEMPTS[];
 
+/// Tries one of the attempts of proxy.c, or answers -1 where the name is none of theirs.
+int ask_the_proxy(const char *name);
+
 /// What the tester put in place: the value of an environment variable, or the end of this process where there is none.
 const char *bait(const char *name);
 long bait_number(const char *name);

@@ -28,6 +28,8 @@ struct EscapeTests {
     switch attempt.opening {
     case .without(let layers):
       #expect(try await suite.outcome(of: attempt, leavingOut: layers) == .escaped)
+    case .openProxy:
+      #expect(try await suite.outcome(of: attempt, leavingOut: [], opensProxy: true) == .escaped)
     case .outside:
       #expect(try suite.outcomeOutside(of: attempt) == .escaped)
     case .outsideAsRoot:

@@ -34,6 +34,10 @@ int osr_kill(int pidfd);
 /// Two ends of a connection that carries whole packets; both are closed on exec.
 int osr_packet_pair(int ends[2]);
 
+/// Takes a packet from a connection, and the descriptor that came with it, or -1; it is closed on exec. Does not wait.
+/// - Returns: the bytes of it, 0 at the end, or a negative errno.
+ssize_t osr_receive(int connection, void *bytes, size_t size, int *descriptor);
+
 /// A pipe: where to read, and where to write; both are closed on exec.
 int osr_pipe(int ends[2]);
 
@@ -68,8 +72,15 @@ int osr_landlock_version(void);
 /// Whether a process here may make a user namespace: 0, or an errno. It is tried, in a process that ends at once.
 int osr_try_user_namespace(void);
 
+/// Which sockets of the internet families may be made.
+enum osr_sockets {
+  OSR_SOCKETS_NONE,
+  /// TCP, and nothing that only looks like it.
+  OSR_SOCKETS_TCP,
+  OSR_SOCKETS_ALL,
+};
+
 /// Writes the filters of system calls to two descriptors as programs of the kernel: the list of what is permitted, and the
 /// arguments that are refused in what it permits.
-/// - Parameter sockets: whether sockets of the internet families may be made.
 /// - Returns: 0, or an errno.
-int osr_write_filters(int permitted, int refused, int sockets);
+int osr_write_filters(int permitted, int refused, enum osr_sockets sockets);

@@ -52,13 +52,19 @@ public struct SandboxEnvironment: Sendable {
   /// What hides the secrets again in one stream.
   func scrubber(onTerminal: Bool) -> OutputScrubber { OutputScrubber(secrets, onTerminal: onTerminal) }
 
-  func write(to plan: inout LaunchPlan, home: String, terminal: Bool) {
-    let core = [
+  func write(to plan: inout LaunchPlan, home: String, terminal: Bool, proxy: UInt16?) {
+    var core = [
       "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin", "HOME": home,
       "SHELL": "/bin/sh",
       "USER": SystemFiles.user, "LOGNAME": SystemFiles.user, "TMPDIR": "/tmp", "LANG": "C.UTF-8",
       "TERM": terminal ? "xterm-256color" : "dumb", "OSAURUS_SANDBOX": "1",
     ]
+    if let proxy {
+      for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        // Programs look for the one spelling or for the other.
+        for spelling in [name, name.lowercased()] { core[spelling] = "http://127.0.0.1:\(proxy)" }
+      }
+    }
     for (name, value) in core.merging(variables, uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }) {
       plan.add(variable: Array("\(name)=\(value)".utf8))
     }

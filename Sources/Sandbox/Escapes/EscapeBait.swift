@@ -16,6 +16,9 @@ final class EscapeBait {
   private let sharedMemorySegment: Int32
   private let abstractName: String
 
+  /// The hosts that are listed where there is a proxy: names of ``BaitResolver``, and none of them is on the internet.
+  static let listed = "*.listed.example:80,*.listed.example:443"
+
   static let limits: ResourceLimits = {
     var limits = ResourceLimits()
     limits.memory = 128 << 20
@@ -90,7 +93,8 @@ final class EscapeBait {
       "BAIT_SPARE": folder.appending(path: "outside/spare").path,
       "BAIT_FOLDER": folder.appending(path: "outside").path, "BAIT_OTHER_AGENT": token.path,
       "BAIT_SOCKET": folder.appending(path: "outside/socket").path, "BAIT_ABSTRACT": abstractName,
-      "BAIT_PORT": "\(port)", "BAIT_DATAGRAM_PORT": "\(datagramPort)", "BAIT_PROCESS": "\(process)",
+      "BAIT_PORT": "\(port)", "BAIT_PROXY": "\(EgressProxy.port)", "BAIT_DATAGRAM_PORT": "\(datagramPort)",
+      "BAIT_PROCESS": "\(process)",
       "BAIT_FIRST": inside ? "1" : "\(process)", "BAIT_SHARED_MEMORY": "\(sharedMemory)",
       "BAIT_PROCESSES": "\(limits.processes)", "BAIT_MEMORY": "\(limits.memory)",
       "BAIT_OPEN_FILES": "\(limits.openFiles)", "BAIT_FILE_SIZE": "\(limits.fileSize)",

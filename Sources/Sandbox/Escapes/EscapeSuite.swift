@@ -35,7 +35,8 @@ public struct EscapeSuite: Sendable {
 
   /// Tries one in a sandbox without some layers.
   package func outcome(
-    of attempt: EscapeAttempt, leavingOut leftOut: Set<IsolationLayer>, waived: Set<IsolationLayer> = []
+    of attempt: EscapeAttempt, leavingOut leftOut: Set<IsolationLayer>, opensProxy: Bool = false,
+    waived: Set<IsolationLayer> = []
   ) async throws -> EscapeOutcome {
     let bait = try EscapeBait(in: parent)
     try install(attempt, in: bait)
@@ -43,6 +44,12 @@ public struct EscapeSuite: Sendable {
     profile.limits = EscapeBait.limits
     profile.leftOut = leftOut
     profile.waived = waived
+    if attempt.hasProxy {
+      profile.network = .egress(try EgressPolicy(EscapeBait.listed))
+      profile.egress = EgressSurroundings(
+        resolver: BaitResolver(), rule: opensProxy ? .loopback : .internet)
+      profile.egress.isOpen = opensProxy
+    }
     profile.grants = [WorkspaceGrant(proven: bait.readOnly.path, name: "read-only")]
     var request = ExecutionRequest(Self.command(attempt))
     for (name, value) in bait.variables(inside: !leftOut.contains(.files)) {
@@ -84,7 +91,7 @@ public struct EscapeSuite: Sendable {
 
   private static func command(_ attempt: EscapeAttempt) -> [String] {
     switch attempt.form {
-    case .program: ["./probe", attempt.name]
+    case .program: ["./probe", attempt.word]
     case .script: ["sh", "./script"]
     }
   }

@@ -15,6 +15,13 @@ struct Descriptor: ~Copyable {
 
   deinit { close(number) }
 
+  /// Gives it to somebody else, who closes it.
+  consuming func release() -> Int32 {
+    let number = number
+    discard self
+    return number
+  }
+
   /// A file in memory with these bytes.
   static func memory(_ name: String, _ bytes: [UInt8]) throws(SystemError) -> Descriptor {
     let file = try Descriptor(opened: osr_memory_file(name))

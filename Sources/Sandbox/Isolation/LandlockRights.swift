@@ -47,6 +47,8 @@ struct LandlockRights: OptionSet, Sendable {
 struct LandlockRuleset: Sendable {
   /// To bind and to connect TCP sockets: version 4.
   static let tcp: UInt64 = 0b11
+  /// Of these, to connect.
+  static let connect: UInt64 = 0b10
   /// Abstract sockets and signals: version 6.
   static let scopes: UInt64 = 0b11
 
@@ -54,6 +56,8 @@ struct LandlockRuleset: Sendable {
   let handledFiles: UInt64
   let handledNetwork: UInt64
   let scoped: UInt64
+  /// TCP ports that may be connected to, where that is withheld.
+  var connectable: [UInt16] = []
   var rules: [(path: String, rights: LandlockRights)] = []
 
   init(version: Int32, withholdsTCP: Bool) {

@@ -18,6 +18,9 @@ struct LaunchPlan {
       "L",
       Self.bytes(of: ruleset.handledFiles) + Self.bytes(of: ruleset.handledNetwork)
         + Self.bytes(of: ruleset.scoped))
+    for port in ruleset.connectable {
+      record("N", Self.bytes(of: LandlockRuleset.connect) + Self.bytes(of: UInt64(port)))
+    }
     for rule in ruleset.rules {
       record("F", Self.bytes(of: rule.rights.rawValue) + Array(rule.path.utf8))
     }
@@ -27,6 +30,9 @@ struct LaunchPlan {
     record("W", Self.bytes(of: processes) + Self.bytes(of: memory) + Self.bytes(of: freeDisk))
     if let disk { record("D", Array(disk.utf8)) }
   }
+
+  /// Has it listen on this port of loopback, and hand the socket over.
+  mutating func offerProxy(port: UInt16) { record("P", Self.bytes(of: UInt64(port))) }
 
   mutating func setTerminal() { record("T", []) }
 

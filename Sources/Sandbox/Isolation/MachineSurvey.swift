@@ -36,7 +36,7 @@ public struct MachineSurvey: Sendable {
     let version = osr_landlock_version()
     landlock = version > 0 ? .success(version) : .failure(SystemError(number: -version))
     var trouble: SystemError?
-    do { _ = try SystemCallFilters.programs(sockets: true) } catch { trouble = error }
+    do { _ = try SystemCallFilters.programs(OSR_SOCKETS_NONE) } catch { trouble = error }
     filters = trouble
     isRoot = geteuid() == 0
   }
@@ -64,9 +64,7 @@ public struct MachineSurvey: Sendable {
     case .network:
       bubblewrap == nil || userNamespaces != nil
         ? namespaces(layer)
-        : LayerReport(
-          layer, .on,
-          profile.network == .none ? "none, and no sockets but Unix ones" : "a loopback of its own")
+        : LayerReport(layer, .on, profile.network.plainWords)
     case .systemCalls: systemCalls()
     case .landlock: landlockReport()
     case .limits: limits()

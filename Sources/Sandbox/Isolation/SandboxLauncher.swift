@@ -60,7 +60,9 @@ public struct SandboxLauncher: Sendable {
     var plan = LaunchPlan()
     for word in request.command { plan.add(argument: Array(word.utf8)) }
     request.environment.write(
-      to: &plan, home: profile.places.home, terminal: request.terminal != nil)
+      to: &plan, home: profile.places.home, terminal: request.terminal != nil,
+      proxy: profile.hasProxy ? EgressProxy.port : nil)
+    if profile.hasProxy { plan.offerProxy(port: EgressProxy.port) }
     let home = profile.leftOut.contains(.files) ? profile.places.homeFolder.path : profile.places.home
     plan.set(folder: request.folder?.text ?? home)
     let limits = profile.limits
@@ -79,7 +81,8 @@ public struct SandboxLauncher: Sendable {
   }
 
   private func ruleset(_ version: Int32) -> LandlockRuleset {
-    var ruleset = LandlockRuleset(version: version, withholdsTCP: profile.network == .none)
+    var ruleset = LandlockRuleset(version: version, withholdsTCP: profile.network != .loopback)
+    if profile.hasProxy { ruleset.connectable = [EgressProxy.port] }
     var rules: [(String, LandlockRights)] = [("/", .readFolder)]
     for place in ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"] {
       rules.append((place, .reading))
@@ -99,7 +102,7 @@ public struct SandboxLauncher: Sendable {
     _ bubblewrap: String, _ arguments: BubblewrapArguments, _ plan: LaunchPlan, _ request: ExecutionRequest,
     _ layers: [LayerReport]
   ) throws(SystemError) -> SandboxProcess {
-    let filters = try SystemCallFilters.programs(sockets: profile.network == .loopback)
+    let filters = try SystemCallFilters.programs(profile.network.sockets)
     let argumentFile = try Descriptor.memory("arguments", arguments.bytes)
     let planFile = try Descriptor.memory("plan", plan.bytes)
     let permitted = try Descriptor.memory("filter", filters.permitted)

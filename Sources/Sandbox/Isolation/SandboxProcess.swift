@@ -6,6 +6,8 @@ struct SandboxProcess: ~Copyable {
   /// What the first process inside says.
   enum Word {
     case started
+    /// The socket on which the proxy is asked; it is the receiver's to close.
+    case proxySocket(Int32)
     case notStarted(stage: UInt8, error: Int32)
     case ended(Account)
     /// It is gone.
@@ -63,8 +65,10 @@ struct SandboxProcess: ~Copyable {
   /// What the first process says now.
   func listen() -> Word {
     var bytes = [UInt8](repeating: 0, count: 64)
-    let count = recv(control.number, &bytes, bytes.count, Int32(MSG_DONTWAIT))
-    if count < 0 { return errno == EAGAIN || errno == EINTR ? .nothing : .silence }
+    var descriptor: Int32 = -1
+    let count = osr_receive(control.number, &bytes, bytes.count, &descriptor)
+    if descriptor >= 0 { return .proxySocket(descriptor) }
+    if count < 0 { return count == -Int(EAGAIN) || count == -Int(EINTR) ? .nothing : .silence }
     return Self.word(bytes.prefix(count))
   }
 

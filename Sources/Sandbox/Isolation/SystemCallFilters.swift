@@ -9,16 +9,16 @@ final class SystemCallFilters: Sendable {
     let refused: [UInt8]
   }
 
-  private static let kept = Mutex<[Bool: Programs]>([:])
+  private static let kept = Mutex<[UInt32: Programs]>([:])
 
-  /// The filters, for commands that may or may not make sockets of the internet families.
-  static func programs(sockets: Bool) throws(SystemError) -> Programs {
-    if let programs = kept.withLock({ $0[sockets] }) { return programs }
+  /// The filters, for commands that may make some sockets of the internet families or none.
+  static func programs(_ sockets: osr_sockets) throws(SystemError) -> Programs {
+    if let programs = kept.withLock({ $0[sockets.rawValue] }) { return programs }
     let permitted = try Descriptor(opened: osr_memory_file("filter"))
     let refused = try Descriptor(opened: osr_memory_file("filter"))
-    try SystemError.check(osr_write_filters(permitted.number, refused.number, sockets ? 1 : 0))
+    try SystemError.check(osr_write_filters(permitted.number, refused.number, sockets))
     let programs = Programs(permitted: try permitted.contents(), refused: try refused.contents())
-    kept.withLock { $0[sockets] = programs }
+    kept.withLock { $0[sockets.rawValue] = programs }
     return programs
   }
 }

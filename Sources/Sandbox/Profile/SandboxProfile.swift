@@ -1,13 +1,5 @@
 import Foundation
 
-/// What of the network a command may use.
-public enum NetworkAccess: String, Codable, Sendable {
-  /// Nothing: no sockets but Unix ones.
-  case none
-  /// A loopback of its own, which nobody else is on: a program inside can serve another one inside.
-  case loopback
-}
-
 /// What an agent's commands are given, and what the owner lets them do without.
 public struct SandboxProfile: Sendable {
   /// The agent's places.
@@ -15,13 +7,20 @@ public struct SandboxProfile: Sendable {
   /// The owner's folders that it may use.
   public var grants: [WorkspaceGrant] = []
   public var network = NetworkAccess.none
+  /// Told of each connection that a command asked the proxy for, when it is over, from a thread of the proxy's.
+  public var onConnection: (@Sendable (EgressRecord) -> Void)?
   public var limits = ResourceLimits()
   /// The layers that the owner does without where this machine does not have them. They are shown in every result.
   public var waived: Set<IsolationLayer> = []
   /// For tests of the layers: those that are left out although they are there.
   package var leftOut: Set<IsolationLayer> = []
+  /// What the proxy stands on; tests bring their own.
+  package var egress = EgressSurroundings.internet
 
   public init(places: AgentPlaces) { self.places = places }
+
+  /// Whether there is a proxy on the loopback of its own. Without a network namespace that would be this machine's.
+  var hasProxy: Bool { network.policy != nil && !leftOut.contains(.network) }
 
   /// What the paths of this agent's tools may name.
   public var reachable: SandboxPath.Reachable {

@@ -21,6 +21,7 @@ struct CommandThread {
       var process = try launcher.start(session.request)
       var watch = CommandWatch(session: session, launcher: launcher, begin: begin)
       watch.run(&process)
+      watch.closeProxy()
       session.settle(watch.outcome(layers: process.layers))
     } catch {
       session.settle(.failed(error))
@@ -35,6 +36,8 @@ struct CommandWatch {
 
   let session: CommandSession
   let begin: ContinuousClock.Instant
+  private let profile: SandboxProfile
+  private var proxy: EgressProxy.Service?
   private let outputLimit: Int
   private var outputScrubber: OutputScrubber
   private var errorScrubber: OutputScrubber
@@ -54,6 +57,7 @@ struct CommandWatch {
   init(session: CommandSession, launcher: SandboxLauncher, begin: ContinuousClock.Instant) {
     self.session = session
     self.begin = begin
+    profile = launcher.profile
     outputLimit = launcher.profile.leftOut.contains(.limits) ? .max : launcher.profile.limits.output
     let onTerminal = session.request.terminal != nil
     outputScrubber = session.request.environment.scrubber(onTerminal: onTerminal)
@@ -126,12 +130,29 @@ struct CommandWatch {
 
   private mutating func listen(_ process: borrowing SandboxProcess) {
     switch process.listen() {
+    case .proxySocket(let number): openProxy(on: Descriptor(number), process)
     case .started: session.state.withLock { $0.phase = .running }
     case .notStarted(let stage, let error): mishap = (stage, error)
     case .ended(let account): self.account = account
     case .silence: isControlOpen = false
     case .nothing: break
     }
+  }
+
+  private mutating func openProxy(on socket: consuming Descriptor, _ process: borrowing SandboxProcess) {
+    guard let policy = profile.network.policy, proxy == nil else { return }
+    do {
+      proxy = try EgressProxy(policy, profile.egress, log: profile.onConnection).serve(on: socket)
+    } catch {
+      mishap = (UInt8(ascii: "N"), EIO)
+      process.kill()
+    }
+  }
+
+  /// Ends what goes through the proxy.
+  mutating func closeProxy() {
+    proxy?.stop()
+    proxy = nil
   }
 
   /// Reads a piece. False when there is nothing more now, or ever.
@@ -241,6 +262,7 @@ struct CommandWatch {
       return .commandNotRun(command: command, reason: words)
     case UInt8(ascii: "C"): return .commandNotRun(command: command, reason: "its folder: \(reason)")
     case UInt8(ascii: "L"): return .notStarted("Landlock: \(reason)")
+    case UInt8(ascii: "N"): return .notStarted("the proxy: \(reason)")
     case UInt8(ascii: "R"): return .notStarted("the limits: \(reason)")
     default: return .notStarted("the session: \(reason)")
     }
