@@ -150,7 +150,7 @@ let package = Package(
       [
         "Identity", "SecretMemory", crypto, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL, log, lifecycle,
       ]),
-    floor("Sandbox", ["SecretMemory", "CIsolation", nioCore, nioPosix, nioHTTP1]),
+    floor("Sandbox", ["SecretMemory", "CIsolation", crypto, nioCore, nioPosix, nioHTTP1]),
     floor("Agents", ["Stores", "Inference", "Identity", log]),
     floor(
       "Host",

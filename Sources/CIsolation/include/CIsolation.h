@@ -66,6 +66,9 @@ int osr_open_beneath(int root, const char *path, int flags, uint32_t mode);
 /// Opens a folder, as a place only, by an absolute path of which no component is a symbolic link.
 int osr_open_folder(const char *path);
 
+/// Whether a program has capabilities of its own.
+int osr_has_capabilities(const char *path);
+
 /// The version of Landlock that this kernel has, or a negative errno.
 int osr_landlock_version(void);
 
