@@ -31,14 +31,12 @@ struct InviteRoutes: RouteGroup {
     let body = try await request.bytes()
     do {
       let redemption = try body.withUnsafeReadableBytes { try RedemptionRequest(parsing: $0) }
-      let now = now()
-      let invite = try redemption.invite.verified(now: Int64(now.timeIntervalSince1970))
+      let invite = try redemption.invite.verified(now: Int64(now().timeIntervalSince1970))
       guard let agent = try access.signingKey(of: invite.invite.agent, from: origin) else {
         return .failure(.notFound, code: "Agent address not found on this server")
       }
       let redeemed = try await invites.redeem(
-        invite, by: agent, from: origin.name, attempt: redemption.attempt,
-        now: now
+        invite, by: agent, from: origin.name, attempt: redemption.attempt, now: now()
       ) { record, key in
         guard allowsUnsealedKeys || redemption.encPub?.isEmpty == false else {
           throw PairingError.invalidEncryptionKey

@@ -4,6 +4,7 @@ import HTTPTypes
 import Identity
 import SecretMemory
 import Stores
+import Synchronization
 import Testing
 
 @testable import Host
@@ -154,6 +155,38 @@ struct InviteRoutesTests {
       let revoked = try await post(host, try request(other))
       #expect(revoked.status == 403)
       #expect(revoked.body == #"{"error":"Invite was revoked"}"#)
+    }
+  }
+
+  @Test(
+    "an invite whose time runs out between its check and the ledger is refused by the ledger, and gives no key"
+  )
+  func ledgersOwnExpiry() async throws {
+    try await WholeHost.run(environment: Self.many) { host in
+      _ = try await host.agent("Ada")
+      let made = try await invite(host, #""expires":"1m""#)
+      let body = try request(made)
+      let ends = try verified(made).invite.expiresAt
+      // Each look at the clock is later: the first is the signature's, the second the ledger's.
+      let looks = Mutex<[TimeInterval]>([TimeInterval(ends) - 1, TimeInterval(ends)])
+      var routes = Routes()
+      routes.add(
+        InviteRoutes(
+          invites: host.services.invites, access: host.services.access, limiter: AttemptLimiter(limit: nil),
+          allowsUnsealedKeys: false, now: { Date(timeIntervalSince1970: looks.withLock { $0.removeFirst() }) }
+        ))
+      let door = FrontDoor(services: host.services)
+      let late = FrontDoor(
+        routes: routes, policy: door.policy, authentication: door.authentication, visitors: door.visitors,
+        limits: door.limits, secureDoor: door.secureDoor, logger: door.logger,
+        agentAddress: door.agentAddress)
+      let answer = try await host.fromElsewhere(.post, "/pair-invite", key: nil, body, through: late)
+      #expect(answer.status == 410)
+      #expect(answer.body == #"{"error":"Invite has expired"}"#)
+      let left = looks.withLock { $0.count }
+      #expect(left == 0)
+      #expect(try await keys(host).isEmpty)
+      #expect(try await post(host, body).status == 200)
     }
   }
 
