@@ -164,8 +164,8 @@ let package = Package(
     floor(
       "Connector",
       [
-        "Pairing", "ForeignText", "SecureChannel", "Identity", "Keyring", "SecretMemory", "CSocketOwner",
-        hummingbird, hummingbirdCore, httpClient, httpTypes, lifecycle, log, nioCore,
+        "Pairing", "Inference", "ForeignText", "SecureChannel", "Identity", "Keyring", "SecretMemory",
+        "CSocketOwner", hummingbird, hummingbirdCore, httpClient, httpTypes, lifecycle, log, nioCore,
         nioPosix,
         nioHTTP1,
       ]),
@@ -222,8 +222,8 @@ let package = Package(
     tests(
       "Connector",
       [
-        "Connector", "Pairing", "SecureChannel", "Identity", "Keyring", "SecretMemory", httpClient, nioCore,
-        nioPosix, nioHTTP1,
+        "Connector", "Inference", "Pairing", "SecureChannel", "Identity", "Keyring", "SecretMemory",
+        httpClient, nioCore, nioPosix, nioHTTP1,
       ]),
   ]
 )

@@ -17,6 +17,7 @@ struct ProxyCommand: AsyncParsableCommand {
     discussion: """
       Example: osaurus-host connect proxy home
       For a program that speaks OpenAI's API:  OPENAI_BASE_URL=http://127.0.0.1:11434/v1
+      For one that speaks Ollama's:            OLLAMA_HOST=127.0.0.1:11434
 
       It listens on this machine's loopback alone, and carries each request with the key for the host, end to end \
       encrypted: the program needs no key, and there is no open port here or there. Only programs of your own user may \

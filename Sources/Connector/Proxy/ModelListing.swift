@@ -11,14 +11,14 @@ enum ModelListing: String, Sendable {
       let listed = list[member] as? [Any]
     else { return nil }
     list[member] = listed + agents.map { item($0) as Any }
-    return encoded(list)
+    return Self.encoded(list)
   }
 
   /// A list of nothing but agents.
   func of(_ agents: [AgentModels.Agent]) -> [UInt8]? {
     var list: [String: Any] = [member: agents.map { item($0) }]
     if self == .models { list["object"] = "list" }
-    return encoded(list)
+    return Self.encoded(list)
   }
 
   private var member: String {
@@ -40,16 +40,27 @@ enum ModelListing: String, Sendable {
     case .tags:
       return [
         "name": agent.model, "model": agent.model, "modified_at": created.formatted(.iso8601), "size": 0,
-        "digest": "",
-        "details": [
-          "parent_model": "", "format": "", "family": "agent", "families": ["agent"], "parameter_size": "",
-          "quantization_level": "",
-        ] as [String: Any],
+        "digest": "", "details": Self.details,
       ]
     }
   }
 
-  private func encoded(_ list: [String: Any]) -> [UInt8]? {
+  /// What Ollama's `/show` tells of an agent.
+  static func description(of agent: AgentModels.Agent) -> [UInt8] {
+    encoded([
+      "modelfile": "", "parameters": "", "template": "", "details": details,
+      "model_info": ["general.basename": agent.model],
+    ]) ?? []
+  }
+
+  private static var details: [String: Any] {
+    [
+      "parent_model": "", "format": "", "family": "agent", "families": ["agent"], "parameter_size": "",
+      "quantization_level": "",
+    ]
+  }
+
+  private static func encoded(_ list: [String: Any]) -> [UInt8]? {
     (try? JSONSerialization.data(withJSONObject: list, options: [.sortedKeys, .withoutEscapingSlashes]))
       .map { [UInt8]($0) }
   }

@@ -1,6 +1,7 @@
 import Foundation
 import HTTPTypes
 import Hummingbird
+import Inference
 import NIOCore
 import SecureChannel
 
@@ -27,17 +28,17 @@ struct ProxyResponder: HTTPResponder {
   let notes: ProxyNotes
 
   func respond(to request: Request, context: ProxyContext) async throws -> Response {
+    let target = request.head.path ?? "/"
     if let refusal = gate.refusal(of: request.head, on: context.channel) {
       notes.turnedAway(refusal)
-      return Self.response(refusal)
+      return Self.response(refusal, to: target)
     }
-    let target = request.head.path ?? "/"
-    guard Self.isCarried(target) else { return Self.response(.notCarried) }
+    guard Self.isCarried(target) else { return Self.response(.notCarried, to: target) }
     let body: ByteBuffer
     do {
       body = try await request.body.collect(upTo: Self.bodyLimit)
     } catch is NIOTooManyBytesError {
-      return Self.response(.tooLarge)
+      return Self.response(.tooLarge, to: target)
     }
     let forwarded = ForwardedRequest(
       method: request.method.rawValue, path: target, accept: request.headers[.accept],
@@ -49,7 +50,7 @@ struct ProxyResponder: HTTPResponder {
       return response(answer, to: target, on: context.channel)
     } catch let error as ConnectorError {
       notes.failed(error)
-      return Self.response(error)
+      return Self.response(error, to: target)
     }
   }
 
@@ -69,7 +70,7 @@ struct ProxyResponder: HTTPResponder {
 
   // MARK: Answers
 
-  private func response(_ answer: ForwardedAnswer, to target: String, on channel: any Channel) -> Response {
+  private func response(_ answer: ProxyAnswer, to target: String, on channel: any Channel) -> Response {
     switch answer {
     case .whole(let whole):
       if whole.status >= 400 { notes.refused(whole) } else { notes.worked() }
@@ -78,14 +79,14 @@ struct ProxyResponder: HTTPResponder {
       return Response(
         status: .init(code: whole.status), headers: headers,
         body: whole.body.isEmpty ? .init() : .init(byteBuffer: ByteBuffer(bytes: whole.body)))
-    case .stream(let stream):
+    case .stream(let stream, let translation):
       notes.worked()
       return Response(
         status: .ok, headers: [.contentType: Self.streamType(of: target), .cacheControl: "no-store"],
         body: ResponseBody { [notes] writer in
           // A stream that breaks off is not finished here either: whoever reads sees that something is missing.
           do {
-            try await carry(stream, to: &writer, on: channel)
+            try await carry(stream, translation, to: &writer, on: channel)
           } catch {
             if channel.isActive, let error = error as? ConnectorError { notes.failed(error) }
             throw error
@@ -96,12 +97,20 @@ struct ProxyResponder: HTTPResponder {
   }
 
   /// The next piece is asked for when the last one is on its way: whoever reads slowly slows the peer down.
-  private func carry(_ stream: PeerStream, to writer: inout any ResponseBodyWriter, on channel: any Channel)
-    async throws
-  {
+  private func carry(
+    _ stream: PeerStream, _ translation: (any StreamTranslation)?, to writer: inout any ResponseBodyWriter,
+    on channel: any Channel
+  ) async throws {
+    var translation = translation
     let reader = stream.makeAsyncIterator().reader
     channel.closeFuture.whenComplete { _ in Task { await reader.cancel() } }
-    while let piece = try await reader.next() { try await writer.write(ByteBuffer(bytes: piece)) }
+    while let piece = try await reader.next() {
+      let said = try translation?.feed(piece) ?? piece
+      if !said.isEmpty { try await writer.write(ByteBuffer(bytes: said)) }
+    }
+    if let last = try translation?.finish(), !last.isEmpty {
+      try await writer.write(ByteBuffer(bytes: last))
+    }
   }
 
   /// A stream's type is not carried through the channel; the route tells it.
@@ -112,23 +121,27 @@ struct ProxyResponder: HTTPResponder {
     }
   }
 
-  private static func response(_ refusal: ProxyRefusal) -> Response {
-    response(refusal.status, code: refusal.code, message: refusal.message)
+  private static func response(_ refusal: ProxyRefusal, to target: String) -> Response {
+    response(refusal.status, code: refusal.code, message: refusal.message, to: target)
   }
 
-  private static func response(_ error: ConnectorError) -> Response {
+  private static func response(_ error: ConnectorError, to target: String) -> Response {
     let status: HTTPResponse.Status =
       switch error {
       case .busy, .tooManyHandshakes: .serviceUnavailable
       case .silent, .handshakeTimedOut: .gatewayTimeout
       default: .badGateway
       }
-    return response(status, code: "peer_unavailable", message: error.description)
+    return response(status, code: "peer_unavailable", message: error.description, to: target)
   }
 
-  private static func response(_ status: HTTPResponse.Status, code: String, message: String) -> Response {
+  private static func response(
+    _ status: HTTPResponse.Status, code: String, message: String, to target: String
+  ) -> Response {
+    let isOllamas = OllamaRequest.Route(rawValue: RequestPath.normalised(target)) != nil
     let body = ["error": ["message": message, "type": "proxy_error", "code": code]]
-    let json = (try? JSONEncoder().encode(body)) ?? Data()
+    let json =
+      isOllamas ? ProxyFailure.ollamaObject(message) : [UInt8]((try? JSONEncoder().encode(body)) ?? Data())
     return Response(
       status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"],
       body: .init(byteBuffer: ByteBuffer(bytes: json)))

@@ -34,6 +34,7 @@ enum HostRouter {
     routes.add(InformationRoutes(models: services.models, admission: services.admission))
     routes.add(ModelRoutes(models: services.models))
     routes.add(ChatRoutes(models: services.models, admission: services.admission))
+    routes.add(OllamaRoutes(models: services.models, admission: services.admission))
     routes.add(EmbeddingRoutes(models: services.models, admission: services.admission))
     routes.add(
       AgentRoutes(

@@ -21,6 +21,7 @@ struct ChatRoutes: RouteGroup {
     }
     do throws(InferenceError) { try chat.validate() } catch { return RequestFailure(error).response }
     guard let place = admission.enter(for: context.caller.principal) else { return admission.refusal }
+    defer { withExtendedLifetime(place) {} }
 
     let accept = request.headers[.accept] ?? ""
     let streams = chat.stream == true || accept.lowercased().contains("text/event-stream")

@@ -2,7 +2,8 @@ import Foundation
 import Hummingbird
 import Inference
 
-/// `/models` and `/tags`: the models that can be asked now, as OpenAI and as Ollama list them. (spec/02, C13)
+/// `/models` and `/tags`: the models that can be asked now, as OpenAI and as Ollama list them; `/show`: one of them, as
+/// Ollama tells of it. (spec/02, C13)
 struct ModelRoutes: RouteGroup {
   let models: ModelCatalogue
   var now: @Sendable () -> Date = { Date() }
@@ -10,6 +11,7 @@ struct ModelRoutes: RouteGroup {
   func register(on routes: inout Routes) {
     routes.on(.get, "/models", .catalogue, use: list)
     routes.on(.get, "/tags", .catalogue, use: tags)
+    routes.on(.post, "/show", .catalogue, use: show)
   }
 
   private func list(_ request: Request, _ context: HostContext) async throws -> Response {
@@ -31,6 +33,36 @@ struct ModelRoutes: RouteGroup {
           return Tags.Item(
             name: model.id, model: model.id, modifiedAt: date, details: .init(family: model.ownedBy))
         }))
+  }
+
+  private func show(_ request: Request, _ context: HostContext) async throws -> Response {
+    guard let order = try await request.decoded(Order.self), let name = order.model ?? order.name else {
+      return .failure(.badRequest, type: "invalid_request_error", message: "Invalid request format")
+    }
+    let offered = await models.models()
+    guard let model = offered.first(where: { $0.id == name || $0.id == name + ":latest" }) else {
+      return RequestFailure(InferenceError.unknownModel(name)).response
+    }
+    return try .json(
+      Shown(details: .init(family: model.ownedBy), modelInfo: ["general.basename": model.id]))
+  }
+
+  private struct Order: Decodable {
+    var model: String?
+    var name: String?
+  }
+
+  private struct Shown: Encodable {
+    var modelfile = ""
+    var parameters = ""
+    var template = ""
+    let details: Tags.Details
+    let modelInfo: [String: String]
+
+    enum CodingKeys: String, CodingKey {
+      case modelfile, parameters, template, details
+      case modelInfo = "model_info"
+    }
   }
 
   private struct Listing: Encodable {

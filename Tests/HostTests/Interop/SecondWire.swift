@@ -45,9 +45,12 @@ enum SecondWire {
     try await run(arguments, input: input)
   }
 
-  static func run(_ arguments: [String], input: String = "") async throws -> Outcome {
+  /// Runs a command of a program of Tests/Interop to its end.
+  static func run(
+    _ arguments: [String], of program: String = "osaurus_wire", input: String = ""
+  ) async throws -> Outcome {
     let result = try await Subprocess.run(
-      .path("/usr/bin/python3"), arguments: Arguments(["-m", "osaurus_wire"] + arguments),
+      .path("/usr/bin/python3"), arguments: Arguments(["-m", program] + arguments),
       environment: .custom(
         environment.reduce(into: [:]) { all, variable in
           all[Environment.Key(stringLiteral: variable.key)] = variable.value

@@ -62,8 +62,8 @@ struct StreamOutboxTests {
     let outbox = StreamOutbox()
     try await outbox.write { $0.writeString("a") }
     #expect(await outbox.next().map { String(buffer: $0) } == "a")
-    outbox.tick(": ping\n\n")
-    outbox.tick(": ping\n\n")
+    outbox.tick(ByteBuffer(string: ": ping\n\n"))
+    outbox.tick(ByteBuffer(string: ": ping\n\n"))
     outbox.finish()
     #expect(await outbox.next().map { String(buffer: $0) } == ": ping\n\n")
     #expect(await outbox.next() == nil)

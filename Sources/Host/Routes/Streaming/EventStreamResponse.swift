@@ -10,34 +10,12 @@ struct EventStreamResponse: Sendable {
   /// A response whose body is what `produce` writes, and `: ping` comments while it writes nothing. When the client
   /// goes away, `produce` is cancelled.
   func make(_ produce: @escaping @Sendable (StreamOutbox) async -> Void) -> Response {
-    let interval = pingInterval
-    let body = ResponseBody { writer in
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        let outbox = StreamOutbox()
-        group.addTask {
-          await produce(outbox)
-          outbox.finish()
-        }
-        group.addTask {
-          while true {
-            do { try await Task.sleep(for: interval) } catch { return }
-            outbox.tick(": ping\n\n")
-          }
-        }
-        defer {
-          outbox.finish()
-          group.cancelAll()
-        }
-        while let bytes = await outbox.next() {
-          try await writer.write(bytes)
-        }
-        try Task.checkCancellation()
-        group.cancelAll()
-      }
-      try await writer.finish(nil)
-    }
-    return Response(status: .ok, headers: Self.headers, body: body)
+    Response(
+      status: .ok, headers: Self.headers,
+      body: StreamOutbox.body(saying: Self.ping, every: pingInterval, produce))
   }
+
+  private static let ping = ByteBuffer(staticString: ": ping\n\n")
 
   private static let headers: HTTPFields = [
     .contentType: "text/event-stream",

@@ -42,14 +42,14 @@ final class StreamOutbox: Sendable {
     try Task.checkCancellation()
   }
 
-  /// Adds `comment` if nothing was written since the last tick.
-  func tick(_ comment: StaticString) {
+  /// Adds `sign` if nothing was written since the last tick.
+  func tick(_ sign: ByteBuffer) {
     let isQuiet = state.withLock { state in
       defer { state.isLively = false }
       return !state.isLively && !state.isFinished && state.buffer.readableBytes == 0
     }
     if isQuiet {
-      _ = try? append { $0.writeStaticString(comment) }
+      _ = try? append { $0.writeImmutableBuffer(sign) }
       state.withLock { $0.isLively = false }
     }
   }
