@@ -86,6 +86,9 @@ public enum ConnectorError: Error, Hashable, Sendable {
 
   // A call.
 
+  /// The peer does not pad, and was asked to.
+  case noPadding
+
   /// The connection broke after the call was sent.
   case lost
   /// Nothing was heard for so many seconds after the call was sent.
@@ -182,6 +185,9 @@ extension ConnectorError: CustomStringConvertible {
       message.isEmpty
         ? "The host refuses with status \(status), which pairing does not know; check the URL."
         : "The host refuses (\(status)): \(Self.sentence(message))"
+    case .noPadding:
+      "The peer does not know of padding; nothing was asked. Have its osaurus-host updated, or end padding with "
+        + "'osaurus-host connect pad NAME --off'."
     case .lost:
       "The connection broke after the call was sent; it may have run. Look before you ask again."
     case .silent(let seconds):

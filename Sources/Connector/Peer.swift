@@ -14,6 +14,8 @@ public struct Peer: Hashable, Sendable {
   /// The agent's id there, where that is known: some hosts run an agent by its id alone.
   public let agentID: UUID?
   public let addedAt: Date
+  /// Whether what is sealed for it is padded, so that its length says little.
+  public private(set) var isPadded = false
   /// The last time that the agent proved itself; nil before the first.
   public internal(set) var lastHandshake: Handshake?
 
@@ -79,7 +81,15 @@ extension Peer {
   public func moved(to url: String, relayURL: String?) throws(ConnectorError) -> Peer {
     var peer = try Peer(
       name: name, url: url, relayURL: relayURL, address: address, agentID: agentID, now: addedAt)
+    peer.isPadded = isPadded
     peer.lastHandshake = lastHandshake
+    return peer
+  }
+
+  /// The same peer, for whom what is sealed is padded, or not.
+  public func padded(_ isPadded: Bool = true) -> Peer {
+    var peer = self
+    peer.isPadded = isPadded
     return peer
   }
 
@@ -143,7 +153,7 @@ extension Peer {
 
 extension Peer: Codable {
   private enum CodingKeys: String, CodingKey {
-    case name, url, relayURL, address, agentID, addedAt, lastHandshake
+    case name, url, relayURL, address, agentID, addedAt, isPadded, lastHandshake
   }
 
   public init(from decoder: any Decoder) throws {
@@ -155,6 +165,7 @@ extension Peer: Codable {
       address: try container.decode(Address.self, forKey: .address),
       agentID: try container.decodeIfPresent(UUID.self, forKey: .agentID),
       now: try container.decode(Date.self, forKey: .addedAt))
+    isPadded = try container.decodeIfPresent(Bool.self, forKey: .isPadded) ?? false
     lastHandshake = try container.decodeIfPresent(Handshake.self, forKey: .lastHandshake)
   }
 
@@ -166,6 +177,7 @@ extension Peer: Codable {
     try container.encode(address, forKey: .address)
     try container.encodeIfPresent(agentID, forKey: .agentID)
     try container.encode(addedAt, forKey: .addedAt)
+    if isPadded { try container.encode(true, forKey: .isPadded) }
     try container.encodeIfPresent(lastHandshake, forKey: .lastHandshake)
   }
 }

@@ -91,6 +91,18 @@ public struct PeerBook: Sendable {
     }
   }
 
+  /// Has what is sealed for a peer padded, or no more.
+  /// - Throws: ``ConnectorError/noSuchPeer(_:)`` or `KeyringError`.
+  public func pad(_ name: String, isPadded: Bool) throws {
+    try change { peers in
+      guard let index = peers.firstIndex(where: { $0.name == name }) else {
+        throw ConnectorError.noSuchPeer(name)
+      }
+      peers[index] = peers[index].padded(isPadded)
+      try PrivateFile.replace(file, with: try encoded(peers))
+    }
+  }
+
   /// Forgets a peer and its key, and gives the peer back to be shown.
   /// - Throws: ``ConnectorError/noSuchPeer(_:)`` or `KeyringError`.
   public func forget(_ name: String) throws -> Peer {

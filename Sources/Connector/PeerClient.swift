@@ -37,6 +37,8 @@ public actor PeerClient {
     let handshake: Peer.Handshake
     let place: Int
     let since: Int64
+    /// Whether the peer pads, and is to.
+    let isPadded: Bool
   }
 
   private var current: Opened?
@@ -155,7 +157,7 @@ public actor PeerClient {
       let (response, opener): (PeerResponse, ResponseOpener)
       do {
         (response, opener) = try await places.use {
-          let (sealed, opener) = opened.session.seal(request)
+          let (sealed, opener) = opened.session.seal(request, isPadded: opened.isPadded)
           return (try await transport.call(sealed, accept: accept), opener)
         }
       } catch let error as ConnectorError {
@@ -265,8 +267,12 @@ public actor PeerClient {
       let patience = isLast ? limits.handshake : min(limits.handshake, limits.handshakeBeforeNext)
       do {
         let session = try await transport.openSession(within: patience, now: now)
+        if peer.isPadded, try await !transport.offersPadding(session, within: limits.handshake) {
+          throw ConnectorError.noPadding
+        }
         let handshake = Peer.Handshake(signer: session.agent, at: date)
-        return Opened(session: session, handshake: handshake, place: place, since: now())
+        return Opened(
+          session: session, handshake: handshake, place: place, since: now(), isPadded: peer.isPadded)
       } catch let error as ConnectorError {
         if case .wrongSigner = error { strange = strange ?? error }
         if isLast { throw strange ?? error }

@@ -67,6 +67,30 @@ struct PeerTransport: Sendable {
     }
   }
 
+  /// Whether the peer pads: asked inside the channel, where nobody in between can answer.
+  /// - Parameter patience: how long it may take.
+  func offersPadding(_ session: ClientSession, within patience: Duration) async throws -> Bool {
+    let question = InnerRequest(
+      method: "GET", path: "/health", accept: "application/json",
+      headers: [Padding.header: String(Padding.version)])
+    let (sealed, answered) = session.seal(question)
+    do {
+      let answer = try await TimeLimit.run(patience) {
+        let response = try await call(sealed, accept: "application/json")
+        guard response.status == 200 else { throw error(try await refusal(response)) }
+        return try await response.collect(upTo: limits.handshakeBytes, silence: patience)
+      }
+      var opener = answered
+      return try answer.withUnsafeBytes { try opener.openBuffered($0) }.padding == Padding.version
+    } catch let error as SecureChannelError {
+      throw ConnectorError(error)
+    } catch is TimeLimit.Exceeded {
+      throw ConnectorError.handshakeTimedOut(url: base)
+    } catch {
+      throw told(error, patience: patience)
+    }
+  }
+
   // MARK: A call
 
   /// Sends a sealed call and waits for the head of the answer.

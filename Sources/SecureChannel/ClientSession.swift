@@ -21,19 +21,25 @@ public final class ClientSession: Sendable {
   }
 
   /// Seals a request under the next sequence number.
+  /// - Parameter isPadded: whether the request is padded, and the answer will be. Only a server that offered it knows of
+  ///   padding.
   /// - Returns: The body to post, and what opens the answer to it.
-  public func seal(_ request: InnerRequest) -> (body: [UInt8], opener: ResponseOpener) {
+  public func seal(
+    _ request: InnerRequest, isPadded: Bool = false
+  ) -> (body: [UInt8], opener: ResponseOpener) {
     let sequence = last.withLock { last in
       last += 1
       return last
     }
     let additional = AEAD.requestData(sid: sid, sequence: sequence)
-    let body = request.encoded().withUnsafeBytes { plaintext in
+    let text = request.encoded()
+    let body = (isPadded ? text.withUnsafeBytes { Padding.padded($0) } : text).withUnsafeBytes { plaintext in
       AEAD.seal(plaintext, key: keys.clientToServer, counter: sequence, additional: additional) { sealed in
         CallRequest.encoded(sid: sid, sequence: sequence, sealed: sealed)
       }
     }
-    let opener = ResponseOpener(sid: sid, call: sequence, key: keys.responseKey(for: sequence))
+    let opener = ResponseOpener(
+      sid: sid, call: sequence, key: keys.responseKey(for: sequence), isPadded: isPadded)
     return (body, opener)
   }
 }

@@ -7,19 +7,22 @@ public struct ResponseOpener: Sendable {
   private let sid: String
   private let call: UInt64
   private let key: SymmetricKey
+  private let isPadded: Bool
   private var next: UInt64 = 0
 
   /// Whether the frame that ends the answer was opened.
   public private(set) var isFinished = false
 
-  init(sid: String, call: UInt64, key: SymmetricKey) {
+  init(sid: String, call: UInt64, key: SymmetricKey, isPadded: Bool) {
+    self.isPadded = isPadded
     self.sid = sid
     self.call = call
     self.key = key
   }
 
   /// Opens the next frame.
-  /// - Throws: ``SecureChannelError/malformedFrame`` for one that is out of order, follows the end, or is no frame;
+  /// - Throws: ``SecureChannelError/malformedFrame`` for one that is out of order, follows the end, is no frame, or is
+  ///   not padded where the call was;
   ///   ``SecureChannelError/decryptionFailed`` for one that the server did not seal here.
   public mutating func open(_ text: UnsafeRawBufferPointer) throws(SecureChannelError) -> [UInt8] {
     let frame = try ResponseFrame(parsing: text)
@@ -28,9 +31,18 @@ public struct ResponseOpener: Sendable {
     guard let plaintext = AEAD.open(frame.box, key: key, additional: additional) else {
       throw .decryptionFailed
     }
+    let content: [UInt8]
+    if isPadded {
+      guard let count = plaintext.withUnsafeBytes({ Padding.contentCount(of: $0) }) else {
+        throw .malformedFrame
+      }
+      content = Array(plaintext.prefix(count))
+    } else {
+      content = Array(plaintext)
+    }
     next += 1
     isFinished = frame.isLast
-    return Array(plaintext)
+    return content
   }
 
   /// Opens an answer that is one frame.

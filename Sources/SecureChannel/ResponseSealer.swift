@@ -11,9 +11,11 @@ public final class ResponseSealer: Sendable {
   private let sid: String
   private let call: UInt64
   private let key: SymmetricKey
+  private let isPadded: Bool
   private let state = Mutex(State())
 
-  init(sid: String, call: UInt64, key: SymmetricKey) {
+  init(sid: String, call: UInt64, key: SymmetricKey, isPadded: Bool) {
+    self.isPadded = isPadded
     self.sid = sid
     self.call = call
     self.key = key
@@ -54,8 +56,11 @@ public final class ResponseSealer: Sendable {
     }
     guard let frame else { throw .alreadyFinished }
     let additional = AEAD.responseData(sid: sid, call: call, frame: frame, isLast: isLast)
-    AEAD.seal(plaintext, key: key, counter: frame, additional: additional) { sealed in
-      ResponseFrame.write(sequence: frame, isLast: isLast, sealed: sealed, to: &writer)
+    func seal(_ plaintext: UnsafeRawBufferPointer) {
+      AEAD.seal(plaintext, key: key, counter: frame, additional: additional) { sealed in
+        ResponseFrame.write(sequence: frame, isLast: isLast, sealed: sealed, to: &writer)
+      }
     }
+    if isPadded { Padding.padded(plaintext).withUnsafeBytes { seal($0) } } else { seal(plaintext) }
   }
 }

@@ -8,6 +8,12 @@ public struct OpenedCall: Sendable {
   public let request: InnerRequest
   /// Seals the answer.
   public let sealer: ResponseSealer
+  /// Whether it asks if the server pads. Whatever it asks for besides is answered as ever.
+  public var asksForPadding: Bool {
+    request.headers?.contains {
+      $0.key.lowercased() == Padding.header.lowercased() && $0.value == String(Padding.version)
+    } ?? false
+  }
 }
 
 /// The server's end of a session. (spec/01, B5)
@@ -42,11 +48,16 @@ public final class ServerSession: Sendable {
       let plaintext = AEAD.open(box, key: keys.clientToServer, additional: additional)
     else { throw .decryptionFailed }
     guard window.withLock({ $0.take(call.sequence) }) else { throw .replayed }
+    let isPadded = plaintext.withUnsafeBytes { Padding.follows($0) }
     let request = plaintext.withUnsafeBytes { text in
-      Result { () throws(SecureChannelError) in try InnerRequest(parsing: text) }
+      Result { () throws(SecureChannelError) in
+        guard isPadded else { return try InnerRequest(parsing: text) }
+        guard let count = Padding.contentCount(of: text) else { throw .malformedInnerRequest }
+        return try InnerRequest(parsing: UnsafeRawBufferPointer(rebasing: text[..<count]))
+      }
     }
     let sealer = ResponseSealer(
-      sid: sidText, call: call.sequence, key: keys.responseKey(for: call.sequence))
+      sid: sidText, call: call.sequence, key: keys.responseKey(for: call.sequence), isPadded: isPadded)
     return OpenedCall(request: try request.get(), sealer: sealer)
   }
 }

@@ -14,7 +14,8 @@ struct ConnectCommand: AsyncParsableCommand {
     abstract: "Talk with agents on other hosts, through the secure channel alone.",
     discussion: "Example: osaurus-host connect run home \"Good morning\"",
     subcommands: [
-      BrowseCommand.self, Pair.self, Redeem.self, Add.self, Move.self, List.self, Run.self, Chat.self,
+      BrowseCommand.self, Pair.self, Redeem.self, Add.self, Move.self, Pad.self, List.self, Run.self,
+      Chat.self,
       ProxyCommand.self, Forget.self,
     ])
 
@@ -188,6 +189,30 @@ struct ConnectCommand: AsyncParsableCommand {
     }
   }
 
+  struct Pad: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Hide from a relay how long what is said is.",
+      discussion: """
+        Example: osaurus-host connect pad home
+
+        Everything that is sealed for the host, and by it, is then filled up to one of a few sizes. It costs up to twice \
+        as many bytes, and for short pieces of an answer more. When and how often something is said is still to be seen. A \
+        host that does not know of padding is not asked anything. --off ends it.
+        """)
+
+    @Argument(help: "The host, from 'connect list'.") var name: String
+    @Flag(help: "Pad no more.") var off = false
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      let book = try PeerPlace.open().book
+      try book.pad(name, isPadded: !off)
+      if output.json { return Terminal.say(try JSONText.encode(PeerRow(try book.peer(named: name)))) }
+      Terminal.say(
+        "What is sealed for \(Terminal.harmless(name)) is \(off ? "not padded any more" : "padded").")
+    }
+  }
+
   struct Forget: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Forget a host and its key.", discussion: "Example: osaurus-host connect forget home")
@@ -255,6 +280,7 @@ struct PeerRow: Encodable {
   let address: String
   let agentID: UUID?
   let addedAt: Date
+  let isPadded: Bool
   let lastHandshake: Handshake?
 
   init(_ peer: Peer) {
@@ -264,6 +290,7 @@ struct PeerRow: Encodable {
     address = peer.address.checksummed
     agentID = peer.agentID
     addedAt = peer.addedAt
+    isPadded = peer.isPadded
     lastHandshake = peer.lastHandshake.map { Handshake(signer: $0.signer.checksummed, at: $0.at) }
   }
 }

@@ -114,6 +114,7 @@ enum FailureTranslation {
       case .notPairable: (.notFound, "agent_not_found")
       case .invalidAgent: (.wrongUsage, "wrong_usage")
       case .noSuchPeer: (.notFound, "peer_not_found")
+      case .noPadding: (.failed, "no_padding")
       case .streamTruncated: (.failed, "stream_truncated")
       case .refused(let status, let code, _):
         (

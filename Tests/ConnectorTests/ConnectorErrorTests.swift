@@ -17,7 +17,7 @@ struct ConnectorErrorTests {
       .redirected(url: "http://a"), .wrongSigner(pinned: address, actual: nil),
       .wrongSigner(pinned: address, actual: address), .badHandshake, .clockMismatch, .noSuchAgent(address),
       .tooManyHandshakes, .inviteUnknown, .inviteUsed, .inviteRevoked, .inviteExpired,
-      .inviteUnanswered(url: "http://a"), .untrustedAnswer(.unsealedKey), .invalidAgent,
+      .inviteUnanswered(url: "http://a"), .untrustedAnswer(.unsealedKey), .invalidAgent, .noPadding,
       .pairingDenied, .pairingBusy, .tooManyPairings, .pairingStale, .notPairable("a"),
       .pairingUnanswered(url: "http://a"), .pairingRefused(status: 299, message: ""),
       .pairingRefused(status: 500, message: "Why"), .lost, .silent(seconds: 120),

@@ -47,6 +47,21 @@ struct PeerBookTests {
     }
   }
 
+  @Test("padding is kept with the peer, wherever it moves, and what was written before it is read")
+  func padding() throws {
+    try withBook { book, folders, _ in
+      try book.add(peer("tower"), key: key())
+      let before = try String(contentsOf: folders.peersFile, encoding: .utf8)
+      #expect(!before.contains("isPadded"))
+      try book.pad("tower", isPadded: true)
+      #expect(try book.peer(named: "tower").isPadded)
+      #expect(try book.move("tower", to: "http://attic:1337", relayURL: nil).isPadded)
+      try book.pad("tower", isPadded: false)
+      #expect(try !book.peer(named: "tower").isPadded)
+      #expect(throws: ConnectorError.noSuchPeer("attic")) { try book.pad("attic", isPadded: true) }
+    }
+  }
+
   @Test("the file is its owner's alone and holds no key")
   func file() throws {
     try withBook { book, folders, _ in

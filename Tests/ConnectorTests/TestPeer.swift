@@ -48,6 +48,7 @@ final class TestPeer: Sendable {
     var handshakes = 0
     var posts: [String] = []
     var requests: [InnerRequest] = []
+    var callSizes: [Int] = []
     var wire: [UInt8] = []
   }
 
@@ -76,6 +77,8 @@ final class TestPeer: Sendable {
   var posts: [String] { state.withLock { $0.posts } }
   /// What was opened.
   var requests: [InnerRequest] { state.withLock { $0.requests } }
+  /// How long the bodies of calls were.
+  var callSizes: [Int] { state.withLock { $0.callSizes } }
   /// Every byte of every connection, both ways.
   var wire: [UInt8] { state.withLock { $0.wire } }
 
@@ -89,17 +92,21 @@ final class TestPeer: Sendable {
 
   func key() throws -> PeerKey { try PeerKey(SecretBytes(copyingText: keyText)) }
 
-  /// - Parameter before: a place that is tried before this one.
+  /// - Parameters:
+  ///   - isPadded: whether what is sealed is to be padded.
+  ///   - before: a place that is tried before this one.
   func client(
-    _ http: HTTPClient, pinned: Address? = nil, prefix: String = "", limits: PeerLimits = PeerLimits(),
+    _ http: HTTPClient, pinned: Address? = nil, isPadded: Bool = false, prefix: String = "",
+    limits: PeerLimits = PeerLimits(),
     before: String? = nil, onHandshake: @escaping @Sendable (Peer.Handshake) -> Void = { _ in },
     now: @escaping @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
   ) throws -> PeerClient {
-    PeerClient(
-      peer: try Peer(
-        name: "test", url: before ?? url(prefix), relayURL: before == nil ? nil : url(prefix),
-        address: pinned ?? agent.address), key: try key(),
-      client: http, limits: limits, now: now, onHandshake: onHandshake)
+    let peer = try Peer(
+      name: "test", url: before ?? url(prefix), relayURL: before == nil ? nil : url(prefix),
+      address: pinned ?? agent.address)
+    return PeerClient(
+      peer: peer.padded(isPadded), key: try key(), client: http, limits: limits, now: now,
+      onHandshake: onHandshake)
   }
 
   // MARK: Serving
@@ -107,6 +114,8 @@ final class TestPeer: Sendable {
   /// What a peer does with requests.
   struct Manner: Sendable {
     var lifetime: Int64 = 3600
+    /// Whether it knows of padding.
+    var offersPadding = false
     var onHandshake: Handshake = { _ in .honest }
     var onCall: Call = { _ in .honest }
 
@@ -227,14 +236,18 @@ final class TestPeer: Sendable {
       return true
     }
     let opened = try session.open(sealed, now: Int64(Date().timeIntervalSince1970))
-    state.withLock { $0.requests.append(opened.request) }
+    state.withLock {
+      $0.requests.append(opened.request)
+      $0.callSizes.append(body.readableBytes)
+    }
+    let padding = manner.offersPadding && opened.asksForPadding ? Padding.version : nil
     switch await manner.onCall(opened.request) {
     case .plain(let status, let headers, let body): try await write(status, headers, body, channel)
     case .cut: return false
     case .honest:
-      try await whole(200, "application/json", opened.request.body ?? [], opened.sealer, channel)
+      try await whole(200, "application/json", opened.request.body ?? [], padding, opened.sealer, channel)
     case .whole(let status, let contentType, let body):
-      try await whole(status, contentType, body, opened.sealer, channel)
+      try await whole(status, contentType, body, padding, opened.sealer, channel)
     case .stream(let pieces, let ending, let mangle):
       return try await stream(pieces, ending, mangle, opened.sealer, channel, &parts)
     }
@@ -242,9 +255,11 @@ final class TestPeer: Sendable {
   }
 
   private func whole(
-    _ status: Int, _ contentType: String?, _ body: [UInt8], _ sealer: ResponseSealer, _ channel: any Channel
+    _ status: Int, _ contentType: String?, _ body: [UInt8], _ padding: Int?, _ sealer: ResponseSealer,
+    _ channel: any Channel
   ) async throws {
-    let inner = InnerResponse(status: status, contentType: contentType, body: body).encoded()
+    let inner = InnerResponse(status: status, contentType: contentType, body: body, padding: padding)
+      .encoded()
     let frame = try inner.withUnsafeBytes { try sealer.seal($0, isLast: true) }
     try await write(200, [("content-type", "application/json; charset=utf-8")], frame, channel)
   }

@@ -29,12 +29,13 @@ extension Response {
   }
 
   /// This answer, its status and its type as one sealed frame. The outer status is 200 whatever the inner one is.
-  func sealedWhole(by sealer: ResponseSealer) async throws -> Response {
+  /// - Parameter padding: the version of the padding that this host offers; nil to one who did not ask.
+  func sealedWhole(by sealer: ResponseSealer, offering padding: Int?) async throws -> Response {
     let collected = BodyCollector(limit: Self.wholeLimit)
     try await body.write(collected)
     let inner = InnerResponse(
       status: status.code, contentType: headers[.contentType],
-      body: collected.parts.isEmpty ? nil : Array(collected.whole.readableBytesView))
+      body: collected.parts.isEmpty ? nil : Array(collected.whole.readableBytesView), padding: padding)
     let frame = try inner.encoded().withUnsafeBytes { text throws(SecureChannelError) in
       try sealer.seal(text, isLast: true)
     }

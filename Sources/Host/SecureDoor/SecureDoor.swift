@@ -83,7 +83,8 @@ struct SecureDoor: Sendable {
     if response.isEventStream || (response.isLineStream && outer.head.acceptsEventStream) {
       return response.sealedAsEvents(by: opened.sealer)
     }
-    return try await response.sealedWhole(by: opened.sealer)
+    return try await response.sealedWhole(
+      by: opened.sealer, offering: opened.asksForPadding ? Padding.version : nil)
   }
 
   private func open(
@@ -106,6 +107,7 @@ extension HTTPRequest {
   private static let reserved: Set<HTTPField.Name> = [
     .accept, .authorization, .connection, .contentLength, .contentType, .expect, .relayOrigin, .te, .trailer,
     .transferEncoding, .upgrade, HTTPField.Name("Host")!, HTTPField.Name("Keep-Alive")!,
+    HTTPField.Name(Padding.header)!,
   ]
 
   /// The head of the request inside an envelope.

@@ -30,6 +30,26 @@ struct SecondHostTests {
     }
   }
 
+  @Test("with padding a host that knows of none is asked nothing, and without it all is as it was")
+  func padding() async throws {
+    try await SecondWire.host("well") { host in
+      try await Program.run(isMade: false) { program in
+        let paired = try await pair(program, host)
+        #expect(paired.status == 0, "\(paired)")
+        let padded = try await program("connect", "pad", "Rex", "--json")
+        #expect(padded.status == 0 && padded.json["isPadded"] as? Bool == true, "\(padded)")
+        let refused = try await program("connect", "run", "Rex", "one two")
+        #expect(refused.status == 1 && refused.output.isEmpty, "\(refused)")
+        #expect(refused.errors.contains("connect pad NAME --off"), "\(refused)")
+        #expect(try await program("connect", "pad", "Rex", "--off").status == 0)
+        #expect(try await program("connect", "list", "--json").list.first?["isPadded"] as? Bool == false)
+        let said = try await program("connect", "run", "Rex", "one two")
+        #expect(said.output.trimmingCharacters(in: .whitespacesAndNewlines) == "one two", "\(said)")
+        #expect(try await program("connect", "pad", "nobody").status == 4)
+      }
+    }
+  }
+
   @Test("connect redeem takes an invite whose details nobody signed, and what came of it is used")
   func invite() async throws {
     try await SecondWire.host("well") { host in

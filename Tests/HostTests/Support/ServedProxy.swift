@@ -28,9 +28,11 @@ struct ServedProxy: Sendable {
   /// - Parameters:
   ///   - isForAgent: whether the proxy's key is for the agent alone.
   ///   - peerPort: where the proxy looks for the host; nil for where it is.
+  ///   - isPadded: whether what is sealed on the way is padded.
   ///   - prompt: what Ada is told to be.
   static func run(
-    isForAgent: Bool = false, gate: ProxyGate = .sameUser, peerPort: Int? = nil, prompt: String = "",
+    isForAgent: Bool = false, gate: ProxyGate = .sameUser, peerPort: Int? = nil, isPadded: Bool = false,
+    prompt: String = "",
     _ body: @escaping @Sendable (ServedProxy) async throws -> Void
   ) async throws {
     try await WholeHost.serve { host, doors in
@@ -40,7 +42,8 @@ struct ServedProxy: Sendable {
       var text = Array(key.text.utf8)
       let peer = try Peer(name: "home", url: "http://127.0.0.1:\(peerPort ?? doors.port)", address: address)
       let http = HTTPClient.forPeers()
-      let client = PeerClient(peer: peer, key: try PeerKey(SecretBytes(taking: &text)), client: http)
+      let client = PeerClient(
+        peer: peer.padded(isPadded), key: try PeerKey(SecretBytes(taking: &text)), client: http)
       let (notes, ready) = (Notes(), Signal<Int>())
       let proxy = Proxy(to: client, port: 0, gate: gate, report: { notes.add($0) }) {
         ready.fulfil(.success($0))
