@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static int open_how(int root, const char *path, int flags, uint32_t mode, uint64_t resolve) {
@@ -31,6 +32,15 @@ int osr_open_folder(const char *path) {
 int osr_landlock_version(void) {
   long version = syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* LANDLOCK_CREATE_RULESET_VERSION */);
   return version < 0 ? -errno : (int)version;
+}
+
+int osr_is_delegated(const char *group) {
+  static const char *const names[] = {"user.delegate", "trusted.delegate"};
+  for (int i = 0; i < 2; i++) {
+    char value = 0;
+    if (getxattr(group, names[i], &value, 1) == 1 && value == '1') return 1;
+  }
+  return 0;
 }
 
 int osr_try_user_namespace(void) {

@@ -40,6 +40,8 @@ struct SandboxExecCommand: AsyncParsableCommand {
   @Flag(help: "Let --timeout be more than 300 seconds, up to a day.") var longTimeout = false
   @Option(help: "Mebibytes of memory that it may take.") var memory = 2048
   @Option(help: "Processes and threads that it may have.") var processes = 512
+  @Option(help: "Processors' worth of time that it may take, where a control group can limit that.")
+  var processors: Double?
   @Option(
     help: ArgumentHelp(
       "Do without a layer that this machine does not have: landlock, or systemCalls. It is shown in the result.",
@@ -67,7 +69,8 @@ struct SandboxExecCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard !command.isEmpty else { throw ValidationError("Say what to run, after --.") }
-    guard timeout > 0, memory >= 16, processes >= 2 else {
+    guard timeout > 0, memory >= 16, processes >= 2, processors ?? 1 > 0, processors ?? 1 < 10_000
+    else {
       throw ValidationError("Limits are positive: --timeout 1, --memory 16 and --processes 2 are the least.")
     }
   }
@@ -108,6 +111,7 @@ struct SandboxExecCommand: AsyncParsableCommand {
     profile.network = network
     profile.limits.memory = UInt64(memory) << 20
     profile.limits.processes = UInt64(processes)
+    profile.limits.processors = processors
     profile.waived = Set(without)
     return profile
   }

@@ -82,6 +82,7 @@ struct SystemdUnit {
       RestartSec=2
       TimeoutStopSec=15
       KillMode=mixed
+      Delegate=yes
       UMask=0077
       LimitCORE=0
       NoNewPrivileges=yes

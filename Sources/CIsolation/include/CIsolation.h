@@ -72,6 +72,9 @@ int osr_has_capabilities(const char *path);
 /// The version of Landlock that this kernel has, or a negative errno.
 int osr_landlock_version(void);
 
+/// Whether systemd gave a control group, and all below, to whoever it belongs to: 1, or 0.
+int osr_is_delegated(const char *group);
+
 /// Whether a process here may make a user namespace: 0, or an errno. It is tried, in a process that ends at once.
 int osr_try_user_namespace(void);
 

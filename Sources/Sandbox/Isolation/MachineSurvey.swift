@@ -67,7 +67,7 @@ public struct MachineSurvey: Sendable {
         : LayerReport(layer, .on, profile.network.plainWords)
     case .systemCalls: systemCalls()
     case .landlock: landlockReport()
-    case .limits: limits()
+    case .limits: limits(profile)
     case .environment: LayerReport(layer, .on, "made from nothing")
     }
   }
@@ -115,12 +115,23 @@ public struct MachineSurvey: Sendable {
     }
   }
 
-  private func limits() -> LayerReport {
-    isRoot
-      ? LayerReport(
-        .limits, .on, "rlimits for each process; processes and memory of all are counted 20 times a second")
-      : LayerReport(
-        .limits, .on,
-        "rlimits for each process and the number of processes; memory of all is counted 20 times a second")
+  private func limits(_ profile: SandboxProfile) -> LayerReport {
+    let groups: String
+    var kept: Set<ControlGroups.Controller> = []
+    switch profile.controlGroups {
+    case .success(let found):
+      kept = found.controllers
+      let names = ControlGroups.Controller.allCases.filter(kept.contains).map(\.plainWords)
+      groups =
+        names.isEmpty
+        ? "a control group, without controllers" : "a control group (\(names.joined(separator: ", ")))"
+    case .failure(let absence): groups = "no control group: \(absence)"
+    }
+    var counted: [String] = []
+    if !kept.contains(.memory) { counted.append("memory") }
+    if !kept.contains(.pids), isRoot { counted.insert("processes", at: 0) }
+    let counts =
+      counted.isEmpty ? "" : "; \(counted.joined(separator: " and ")) of all counted 20 times a second"
+    return LayerReport(.limits, .on, "rlimits for each process\(counts); \(groups)")
   }
 }

@@ -71,8 +71,11 @@ public struct SandboxLauncher: Sendable {
       for (resource, value) in limits.resources(deadlineSeconds: seconds) {
         plan.add(limit: resource.rawValue, value)
       }
+      // What the kernel keeps count of need not be counted.
+      let kept = (try? profile.controlGroups.get())?.controllers ?? []
       plan.watch(
-        processes: limits.processes, memory: limits.memory, freeDisk: limits.freeDisk, disk: home)
+        processes: kept.contains(.pids) ? 0 : limits.processes,
+        memory: kept.contains(.memory) ? 0 : limits.memory, freeDisk: limits.freeDisk, disk: home)
     }
     let holds = layers.contains { $0.layer == .landlock && ($0.state == .on || $0.state == .partial) }
     if holds, case .success(let version) = survey.landlock { plan.set(ruleset(version)) }
@@ -109,17 +112,22 @@ public struct SandboxLauncher: Sendable {
     let refused = try Descriptor.memory("filter", filters.refused)
     let control = try DescriptorPair(osr_packet_pair)
     let streams = try StandardStreams.open(for: request)
+    var group: ControlGroup?
+    if case .success(let groups) = profile.controlGroups {
+      group = try ControlGroup(in: groups, limits: profile.leftOut.contains(.limits) ? nil : profile.limits)
+    }
     let process = try Self.spawn(
       bubblewrap, arguments.command,
       streams.theirs + [
         argumentFile.number, planFile.number, control.theirs.number, permitted.number, refused.number,
-      ])
-    return SandboxProcess(process, control: control.ours, streams: streams, layers: layers)
+      ], cgroup: group?.entry.number ?? -1)
+    return SandboxProcess(
+      process, control: control.ours, streams: streams, group: group, layers: layers)
   }
 
   /// Starts a program with an empty environment, and these descriptors as 0, 1, 2 and so on.
   static func spawn(
-    _ program: String, _ words: [String], _ descriptors: [Int32]
+    _ program: String, _ words: [String], _ descriptors: [Int32], cgroup: Int32 = -1
   ) throws(SystemError) -> StartedProcess {
     var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
@@ -132,7 +140,8 @@ public struct SandboxLauncher: Sendable {
           descriptors.withUnsafeBufferPointer { descriptors in
             var start = osr_start_request(
               program: program, arguments: arguments.baseAddress, environment: environment.baseAddress,
-              descriptors: descriptors.baseAddress, descriptor_count: Int32(descriptors.count), cgroup: -1)
+              descriptors: descriptors.baseAddress, descriptor_count: Int32(descriptors.count), cgroup: cgroup
+            )
             return osr_start(&start, &process, &pidfd)
           }
         }

@@ -28,6 +28,8 @@ struct SandboxProcess: ~Copyable {
   let process: pid_t
   let pidfd: Descriptor
   let control: Descriptor
+  /// The control group that it is all in.
+  let group: ControlGroup?
   private var input: Descriptor?
   /// Where to write, while the input is open.
   let inputNumber: Int32
@@ -38,11 +40,12 @@ struct SandboxProcess: ~Copyable {
 
   init(
     _ started: consuming StartedProcess, control: consuming Descriptor, streams: consuming StandardStreams,
-    layers: [LayerReport]
+    group: consuming ControlGroup?, layers: [LayerReport]
   ) {
     process = started.number
     pidfd = started.pidfd
     self.control = control
+    self.group = group
     inputNumber = streams.inputNumber
     input = streams.input
     output = streams.output
@@ -60,7 +63,13 @@ struct SandboxProcess: ~Copyable {
   }
 
   /// Kills everything.
-  func kill() { osr_kill(pidfd.number) }
+  func kill() {
+    group?.kill()
+    osr_kill(pidfd.number)
+  }
+
+  /// Whether the kernel ended something because all of it took too much memory.
+  func ranOutOfMemory() -> Bool { group?.ranOutOfMemory() ?? false }
 
   /// What the first process says now.
   func listen() -> Word {

@@ -12,6 +12,8 @@ public struct ResourceLimits: Codable, Hashable, Sendable {
   public var temporaryFiles: UInt64 = 512 << 20
   /// Seconds of processor time of one process; nil is as long as the command may run.
   public var processorSeconds: UInt64?
+  /// Processors' worth of time that all processes may take together, where a control group can limit that; nil is all.
+  public var processors: Double?
   /// Bytes of output after which the command is ended.
   public var output: Int = 256 << 20
   /// Bytes that stay free on the disk with the agent's home.

@@ -14,6 +14,8 @@ public struct SandboxProfile: Sendable {
   public var waived: Set<IsolationLayer> = []
   /// For tests of the layers: those that are left out although they are there.
   package var leftOut: Set<IsolationLayer> = []
+  /// Where control groups are made; tests bring their own.
+  package var controlGroups = ControlGroups.here()
   /// What the proxy stands on; tests bring their own.
   package var egress = EgressSurroundings.internet
 

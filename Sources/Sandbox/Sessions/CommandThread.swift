@@ -78,6 +78,7 @@ struct CommandWatch {
     process.kill()
     var status: Int32 = 0
     osr_collect(process.process, 1, &status)
+    if account == nil, cause == nil, process.ranOutOfMemory() { cause = .memory }
     // All who could write are dead; what is left is read.
     while isOutputOpen, read(process.output.number, isError: false) {}
     while isErrorOpen, read(process.errors.number, isError: true) {}
