@@ -9,8 +9,6 @@ import Synchronization
 final class EgressProxy: Sendable {
   /// Where programs find it, on the loopback of their sandbox.
   static let port: UInt16 = 3128
-  /// How many connections may be open.
-  static let mostOpen = 128
   /// How many a command may ask for in all.
   static let mostEver = 20_000
 
@@ -72,7 +70,7 @@ final class EgressProxy: Sendable {
     let refusal: NotAdmitted? = state.withLock { state in
       if state.isStopping { return .stopping }
       state.ever += 1
-      guard state.open.count < Self.mostOpen, state.ever <= Self.mostEver else { return .tooMany }
+      guard state.open.count < surroundings.mostOpen, state.ever <= Self.mostEver else { return .tooMany }
       state.open[ObjectIdentifier(channel)] = channel
       return nil
     }

@@ -7,6 +7,8 @@ package struct EgressSurroundings: Sendable {
 
   let resolver: any EgressResolver
   let rule: AddressRule
+  /// How many connections of one command may be open; each takes two descriptors of the host.
+  var mostOpen = 64
   /// How long it may take until a connection is made: being asked, finding the address, connecting.
   var establishing = TimeAmount.seconds(30)
   /// How long nothing may go over a connection.
