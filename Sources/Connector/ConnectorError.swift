@@ -124,6 +124,21 @@ extension ConnectorError {
     default: false
     }
   }
+
+  /// Whether the peer may have done what was asked, although there is no answer that says so. Where it is false, asking again
+  /// cannot make anything run twice, as far as those on the way tell the truth.
+  public var mayHaveRun: Bool {
+    switch self {
+    case .lost, .silent, .replayed, .tampered, .answerTooLarge, .badAnswer, .streamTruncated,
+      .inviteUnanswered, .pairingUnanswered:
+      true
+    // A relay that has no way to the agent asks nobody.
+    case .rejected(502, "agent_offline", _): false
+    // Something on the way lost the answer, and perhaps nothing but that.
+    case .rejected(let status, _, _): status >= 500
+    default: false
+    }
+  }
 }
 
 extension ConnectorError: CustomStringConvertible {
@@ -198,6 +213,11 @@ extension ConnectorError: CustomStringConvertible {
     case .upgradeRequired:
       "The peer wants to be asked in another way than this version knows; update osaurus-host here or there."
     case .busy: "The peer has too much to do at the moment; wait a little, then try again."
+    case .rejected(502, "agent_offline", _):
+      "The relay says that the peer is not connected to it, so nothing was asked; try again in a moment."
+    case .rejected(let status, let code, let message) where mayHaveRun:
+      "Something on the way answered in the peer's place (\(message.isEmpty ? code ?? "\(status)" : message)); "
+        + "the call may have run. Look before you ask again."
     case .rejected(let status, _, let message):
       message.isEmpty
         ? "The call was rejected outside of the channel with status \(status); check the peer's URL."

@@ -63,6 +63,8 @@ struct PeerTransport: Sendable {
     case 300..<400: .redirected(url: base)
     case 404: .noSuchAgent(address)
     case 429: .tooManyHandshakes
+    // Whoever stands before the peer does not get through to it. No call was sent.
+    case 502...504 where refusal.code != "agent_offline": .unreachable(url: base)
     default: .rejected(refusal)
     }
   }

@@ -22,6 +22,10 @@ struct ConnectorErrorTests {
       .pairingUnanswered(url: "http://a"), .pairingRefused(status: 299, message: ""),
       .pairingRefused(status: 500, message: "Why"), .lost, .silent(seconds: 120),
       .replayed, .upgradeRequired, .busy,
+      .rejected(status: 502, code: "agent_offline", message: ""),
+      .rejected(status: 502, code: nil, message: ""),
+      .rejected(status: 502, code: "tunnel_closed", message: ""),
+      .rejected(status: 500, code: nil, message: "Why"),
       .rejected(status: 400, code: nil, message: ""), .rejected(status: 400, code: "a", message: "Why"),
       .refused(status: 401, code: nil, message: "a"),
       .refused(status: 403, code: "agent_scope_denied", message: "a"),
@@ -35,6 +39,29 @@ struct ConnectorErrorTests {
     #expect(!text.hasSuffix(".."))
     #expect(!text.contains("\n"))
     #expect(!text.contains("Optional"))
+  }
+
+  @Test("it says of every call without an answer whether it may have run")
+  func mayHaveRun() {
+    let may: [ConnectorError] = [
+      .lost, .silent(seconds: 1), .replayed, .tampered, .streamTruncated,
+      .rejected(status: 502, code: "tunnel_closed", message: ""),
+      .rejected(status: 504, code: nil, message: ""),
+      .rejected(status: 500, code: nil, message: "Why"),
+    ]
+    for error in may {
+      #expect(error.mayHaveRun, "\(error)")
+      if case .rejected = error { #expect("\(error)".contains("the call may have run")) }
+    }
+    let mayNot: [ConnectorError] = [
+      .unreachable(url: "http://a"), .handshakeTimedOut(url: "http://a"), .busy, .badHandshake,
+      .rejected(status: 502, code: "agent_offline", message: ""),
+      .rejected(status: 404, code: nil, message: ""),
+      .refused(status: 500, code: nil, message: ""),
+    ]
+    for error in mayNot {
+      #expect(!error.mayHaveRun && !"\(error)".contains("may have run"), "\(error)")
+    }
   }
 
   @Test(

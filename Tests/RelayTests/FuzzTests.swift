@@ -9,7 +9,7 @@ import Testing
 @testable import Relay
 
 /// Whatever a host says, the relay goes on for everybody else. By default a few rounds; at length in the long mode.
-@Suite("Hostile hosts", .timeLimit(.minutes(90)))
+@Suite("Hostile hosts", .timeLimit(.minutes(1440)))
 struct FuzzTests {
   private static let bystander = TestKey.make(1)
   private static let attacker = TestKey.make(2)

@@ -5,12 +5,13 @@ public enum Rounds {
   /// Whether this is the long mode: `OSAURUS_LONG_TESTS=1`.
   public static let isLong = ProcessInfo.processInfo.environment["OSAURUS_LONG_TESTS"] == "1"
 
-  /// The seeds to run a test with, one a round. `OSAURUS_TEST_SEED` names the one that is to be run again.
+  /// The seeds to run a test with, one a round. `OSAURUS_TEST_SEED` names the one that is to be run again, and
+  /// `OSAURUS_TEST_ROUNDS` says how many there are in the long mode, in place of what each test would have.
   public static func seeds(few: Int = 4, many: Int = 200) -> [UInt64] {
-    if let seed = ProcessInfo.processInfo.environment["OSAURUS_TEST_SEED"].flatMap({ UInt64($0) }) {
-      return [seed]
-    }
-    return (1...UInt64(isLong ? many : few)).map(\.self)
+    let environment = ProcessInfo.processInfo.environment
+    if let seed = environment["OSAURUS_TEST_SEED"].flatMap({ UInt64($0) }) { return [seed] }
+    let asked = environment["OSAURUS_TEST_ROUNDS"].flatMap { UInt64($0) } ?? UInt64(many)
+    return (1...(isLong ? max(1, asked) : UInt64(few))).map(\.self)
   }
 }
 

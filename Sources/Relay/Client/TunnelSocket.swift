@@ -100,7 +100,7 @@ final class TunnelSocket: Sendable {
     let stream: Stream?
     do {
       stream = try await upgraded.get()
-    } catch let error as NIOSSLError {
+    } catch let error where error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError {
       throw TunnelFault.unreachable(reason: reason(error))
     } catch {
       throw TunnelFault.notATunnel
@@ -162,7 +162,7 @@ final class TunnelSocket: Sendable {
       return "its name is not known"
     case let error as IOError: return String(cString: strerror(error.errnoCode))
     case is ChannelError: return "it does not answer"
-    case is NIOSSLError, is BoringSSLError:
+    case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
       return "its certificate is not good for this name, or it speaks no TLS"
     default: return "no connection"
     }

@@ -19,12 +19,19 @@ public final class RelayServer: Service {
   }
 
   let settings: RelaySettings
+  private let certificateInterval: Duration
   private let logger: Logger
   private let ready = Ready()
   private let board = Mutex<Switchboard?>(nil)
 
-  public init(_ settings: RelaySettings, logger: Logger) {
+  public convenience init(_ settings: RelaySettings, logger: Logger) {
+    self.init(settings, certificateInterval: .seconds(30), logger: logger)
+  }
+
+  /// - Parameter certificateInterval: how often it looks whether its certificate is another one.
+  init(_ settings: RelaySettings, certificateInterval: Duration, logger: Logger) {
     self.settings = settings
+    self.certificateInterval = certificateInterval
     self.logger = logger
   }
 
@@ -62,9 +69,9 @@ public final class RelayServer: Service {
 
     try? await withThrowingDiscardingTaskGroup { group in
       if let certificate {
-        group.addTask {
+        group.addTask { [certificateInterval] in
           while true {
-            try await Task.sleep(for: .seconds(30))
+            try await Task.sleep(for: certificateInterval)
             certificate.refresh()
           }
         }

@@ -35,7 +35,7 @@ final class Switchboard: Sendable {
     proxies = TrustedProxies(ranges: settings.trustedProxies)
     urls = AgentURLs(settings, port: port)
     directory = TunnelDirectory(limits: limits)
-    budget = ByteBudget(limit: limits.heldBytes)
+    budget = ByteBudget(limit: limits.heldBytes, perSource: limits.heldBytesPerSource)
     connects = SourceLimiter(perMinute: limits.connectsPerMinute)
     tunnels = SourceCount(limit: limits.tunnels, perSource: limits.tunnelsPerSource)
     connections = SourceCount(limit: limits.connections, perSource: limits.connectionsPerSource)

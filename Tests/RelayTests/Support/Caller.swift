@@ -21,8 +21,12 @@ struct Caller {
   let channel: any Channel
   private var iterator: AsyncStream<Inbox<HTTPClientResponsePart>.Event>.Iterator
 
-  static func connect(_ lab: RelayLab, tls: NIOSSLContext? = nil) async throws -> Caller {
+  /// - Parameter source: the address that it comes from: any of 127.0.0.0/8.
+  static func connect(
+    _ lab: RelayLab, tls: NIOSSLContext? = nil, from source: String = "127.0.0.1"
+  ) async throws -> Caller {
     let (channel, events) = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+      .bind(to: SocketAddress(ipAddress: source, port: 0))
       .connect(host: "127.0.0.1", port: lab.port) { channel in
         channel.eventLoop.makeCompletedFuture {
           let pipeline = channel.pipeline.syncOperations
@@ -108,7 +112,8 @@ struct RawCaller {
     return RawCaller(channel: channel, iterator: events.makeAsyncIterator())
   }
 
-  func send(_ text: String) async throws { try await channel.writeAndFlush(ByteBuffer(string: text)).get() }
+  func send(_ text: String) async throws { try await send(ByteBuffer(string: text)) }
+  func send(_ bytes: ByteBuffer) async throws { try await channel.writeAndFlush(bytes).get() }
 
   /// Everything until the connection ends, and whether it was reset.
   mutating func rest() async -> (text: String, wasReset: Bool) {

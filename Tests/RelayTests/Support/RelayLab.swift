@@ -31,11 +31,12 @@ struct RelayLab: Sendable {
   }
 
   static func run(
-    _ settings: RelaySettings = settings(), _ body: @Sendable (RelayLab) async throws -> Void
+    _ settings: RelaySettings = settings(), certificateInterval: Duration = .seconds(30),
+    _ body: @Sendable (RelayLab) async throws -> Void
   ) async throws {
     var logger = Logger(label: "relay-test")
     logger.logLevel = .critical
-    let server = RelayServer(settings, logger: logger)
+    let server = RelayServer(settings, certificateInterval: certificateInterval, logger: logger)
     let group = ServiceGroup(services: [server], gracefulShutdownSignals: [], logger: logger)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { try await group.run() }

@@ -92,6 +92,8 @@ public struct RelayLimit: Sendable {
     RelayLimit("stream-timeout", \.streamTimeout, "that a stream may pause"),
     RelayLimit("stream-bytes", \.streamBytes, "of one stream that wait for a slow caller", unit: .bytes),
     RelayLimit("held-bytes", \.heldBytes, "of all bodies that the relay holds", unit: .bytes),
+    RelayLimit(
+      "held-bytes-per-source", \.heldBytesPerSource, "of the bodies of one network", unit: .bytes),
     RelayLimit("connects-per-minute", \.connectsPerMinute, "new tunnels a minute from one network"),
     RelayLimit("tunnels-per-source", \.tunnelsPerSource, "tunnels from one network"),
     RelayLimit("agents-per-tunnel", \.agentsPerTunnel, "agents of one tunnel"),

@@ -20,6 +20,8 @@ public struct RelayLimits: Hashable, Sendable {
   public var streamBytes = 4 << 20
   /// Bytes of all bodies and messages together that the relay holds.
   public var heldBytes = 512 << 20
+  /// And that it holds of one network.
+  public var heldBytesPerSource = 128 << 20
 
   // MARK: Tunnels
 

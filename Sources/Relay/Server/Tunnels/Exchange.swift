@@ -18,17 +18,21 @@ final class Exchange: Sendable {
   private let visitor: NIOLoopBound<VisitorHandler>
   private let loop: any EventLoop
   private let budget: ByteBudget
+  /// Who asks.
+  private let source: NetworkAddress
   private let waiting = Atomic(0)
   private let isPaused = Atomic(false)
 
   init(
-    number: UInt64, tunnel: Tunnel, visitor: NIOLoopBound<VisitorHandler>, budget: ByteBudget
+    number: UInt64, tunnel: Tunnel, visitor: NIOLoopBound<VisitorHandler>, budget: ByteBudget,
+    source: NetworkAddress
   ) {
     self.number = number
     self.tunnel = tunnel
     self.visitor = visitor
     loop = visitor.eventLoop
     self.budget = budget
+    self.source = source
   }
 
   // MARK: The tunnel's side
@@ -40,7 +44,7 @@ final class Exchange: Sendable {
   /// - Returns: False where the relay has no room for its bytes; the event is then dropped.
   func deliver(_ event: Event) -> Bool {
     let bytes = Self.bytes(of: event)
-    guard budget.take(bytes) else { return false }
+    guard budget.take(bytes, for: source) else { return false }
     waiting.add(bytes, ordering: .relaxed)
     loop.execute { self.visitor.value.received(event, of: self) }
     return true
@@ -53,11 +57,14 @@ final class Exchange: Sendable {
   /// The host may go on.
   func resumed() { isPaused.store(false, ordering: .relaxed) }
 
-  /// How many bytes of an answer an event holds.
+  /// What it costs to keep a piece, however small.
+  private static let pieceBytes = 512
+
+  /// How many bytes an event costs while it waits.
   static func bytes(of event: Event) -> Int {
     switch event {
     case .whole(let answer): answer.body.readableBytes
-    case .piece(let piece): piece.readableBytes
+    case .piece(let piece): piece.readableBytes + pieceBytes
     case .head, .end, .failed: 0
     }
   }
@@ -67,7 +74,7 @@ final class Exchange: Sendable {
   /// Bytes that were delivered are written, or dropped.
   func written(_ count: Int) {
     guard count > 0 else { return }
-    budget.give(count)
+    budget.give(count, of: source)
     let left = waiting.subtract(count, ordering: .relaxed).newValue
     if left <= Self.resumeMark, isPaused.load(ordering: .relaxed) { tunnel.resume(number) }
   }

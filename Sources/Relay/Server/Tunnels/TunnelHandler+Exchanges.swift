@@ -79,7 +79,7 @@ extension TunnelHandler {
     guard let exchange = pending[number]?.exchange else { return }
     extend(number)
     guard piece.readableBytes > 0 else { return }
-    guard exchange.unwritten + piece.readableBytes <= board.limits.streamBytes else {
+    guard exchange.unwritten + Exchange.bytes(of: .piece(piece)) <= board.limits.streamBytes else {
       return breakOff(number, .slowCaller)
     }
     guard exchange.deliver(.piece(piece)) else { return breakOff(number, .overloaded) }
@@ -98,7 +98,8 @@ extension TunnelHandler {
   func conclude(_ number: UInt64, _ event: Exchange.Event) {
     guard let exchange = pending[number]?.exchange else { return }
     forget(number)
-    if !exchange.deliver(event) { fail(exchange, .overloaded) }
+    // It was asked, so nobody may be told that it was not.
+    if !exchange.deliver(event) { fail(exchange, .answerBrokeOff) }
   }
 
   /// The relay gives a request up, and tells both sides.

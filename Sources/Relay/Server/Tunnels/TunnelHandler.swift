@@ -35,7 +35,7 @@ final class TunnelHandler: ChannelInboundHandler {
   init(board: Switchboard, source: NetworkAddress, name: RelayName) {
     self.board = board
     self.source = source
-    share = BudgetShare(of: board.budget)
+    share = BudgetShare(of: board.budget, for: source)
     control = TokenBucket(perMinute: board.limits.controlFramesPerMinute, now: .now())
     let urls = board.urls
     session = TunnelSession(

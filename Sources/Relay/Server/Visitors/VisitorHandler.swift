@@ -157,7 +157,7 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
     let number = tunnel.nextNumber()
     let exchange = Exchange(
       number: number, tunnel: tunnel, visitor: NIOLoopBound(self, eventLoop: context.eventLoop),
-      budget: board.budget)
+      budget: board.budget, source: request.source)
     state = .asked(exchange, request)
     board.answering.begin()
     tunnel.begin(
@@ -198,7 +198,8 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
       request.share.giveBack()
       state = .streaming(exchange, request)
       startStream(request, status.http, headers)
-    case (.piece(let piece), .streaming(exchange, _)): write(piece, exchange)
+    case (.piece(let piece), .streaming(exchange, _)):
+      write(piece, exchange, cost: Exchange.bytes(of: event))
     case (.end, .streaming(exchange, let request)):
       conclude()
       finish(request)
@@ -258,7 +259,7 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
     if hasBody {
       var body = body
       while let piece = body.readSlice(length: min(64 << 10, body.readableBytes)), piece.readableBytes > 0 {
-        write(piece, exchange, flush: false)
+        write(piece, exchange, cost: piece.readableBytes, flush: false)
       }
     } else {
       exchange?.written(body.readableBytes)
@@ -295,9 +296,10 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
       promise: nil)
   }
 
-  private func write(_ piece: ByteBuffer, _ exchange: Exchange?, flush: Bool = true) {
+  /// - Parameter cost: what the piece has of the relay's room.
+  private func write(_ piece: ByteBuffer, _ exchange: Exchange?, cost: Int, flush: Bool = true) {
     guard let context else {
-      exchange?.written(piece.readableBytes)
+      exchange?.written(cost)
       return
     }
     let count = piece.readableBytes
@@ -305,7 +307,7 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
     let promise = context.eventLoop.makePromise(of: Void.self)
     promise.futureResult.whenComplete { _ in
-      exchange?.written(count)
+      exchange?.written(cost)
       bound.value.clock.sent(count)
       bound.value.keepTime()
     }

@@ -39,7 +39,7 @@ final class VisitorRequest {
     isHead = head.method == .HEAD
     isLast = !head.isKeepAlive
     expectsContinue = head.headers[canonicalForm: "expect"].contains { $0.lowercased() == "100-continue" }
-    share = BudgetShare(of: board.budget)
+    share = BudgetShare(of: board.budget, for: source)
     pace = BodyPace(board.limits, now: .now())
     let length = head.headers.first(name: "content-length").map(UInt64.init)
     hasBody = length.map { $0 != 0 } ?? head.headers.contains(name: "transfer-encoding")
@@ -53,7 +53,7 @@ final class VisitorRequest {
   private init(_ board: Switchboard, _ peer: NetworkAddress) {
     (method, headers, source, plan) = (.GET, [:], peer, .refuse(.badRequest))
     (isOld, isHead, expectsContinue, isLast, hasBody) = (false, false, false, true, false)
-    share = BudgetShare(of: board.budget)
+    share = BudgetShare(of: board.budget, for: source)
     pace = BodyPace(board.limits, now: .now())
   }
 
