@@ -23,6 +23,7 @@ let package = Package(
         .product(name: "Identity", package: "osaurus-host"),
         .product(name: "SecureChannel", package: "osaurus-host"),
         .product(name: "Connector", package: "osaurus-host"),
+        .product(name: "Relay", package: "osaurus-host"),
         .product(name: "SecretMemory", package: "osaurus-host"),
         .product(name: "Storage", package: "osaurus-host"),
         .product(name: "Stores", package: "osaurus-host"),

@@ -11,6 +11,7 @@ final class HostProcess {
 
   private let process: Process
   private let home: URL
+  private let command: Command
 
   /// - Parameter program: the path of `osaurus-host`.
   init(program: String, modelURL: String) throws {
@@ -27,26 +28,11 @@ final class HostProcess {
     environment["OSAURUS_MAX_ANSWERS"] = "4000"
     environment["OSAURUS_LOG_LEVEL"] = "error"
 
-    func run(_ arguments: String...) throws -> [String: Any] {
-      let command = Process()
-      command.executableURL = URL(filePath: program)
-      command.arguments = arguments
-      command.environment = environment
-      command.standardError = FileHandle.nullDevice
-      let output = Pipe()
-      command.standardOutput = output
-      try command.run()
-      let data = output.fileHandleForReading.readDataToEndOfFile()
-      command.waitUntilExit()
-      guard command.terminationStatus == 0,
-        let object = try JSONSerialization.jsonObject(with: data) as? [String: Any]
-      else { throw Failure(text: "\(arguments) failed") }
-      return object
-    }
-    _ = try run("init", "--non-interactive", "--keystore", "file", "--json")
-    let agent = try run("agent", "create", "Ada", "--json")
+    let command = Command(program: program, environment: environment)
+    _ = try command("init", "--non-interactive", "--keystore", "file", "--json")
+    let agent = try command("agent", "create", "Ada", "--json")
     guard let text = agent["address"] as? String, let address = Address(ignoringChecksum: text),
-      let key = try run("key", "create", "--json")["key"] as? String
+      let key = try command("key", "create", "--json")["key"] as? String
     else { throw Failure(text: "no agent or no key") }
 
     let process = Process()
@@ -71,19 +57,48 @@ final class HostProcess {
     self.key = key
     self.process = process
     self.home = home
+    self.command = command
   }
 
   struct Failure: Error {
     let text: String
   }
 
-  /// Memory that is really there, in MiB.
-  var residentMemory: Double {
-    let status = FileHandle(forReadingAtPath: "/proc/\(process.processIdentifier)/status")
-    let text = String(decoding: (try? status?.readToEnd()) ?? Data(), as: UTF8.self)
-    let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
-    return (line.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0) / 1024
+  /// Has the agent reached through a relay.
+  /// - Returns: Its URL there.
+  func up(at relay: String) throws -> String {
+    let row = try command("relay", "up", "--url", relay, "Ada", "--json")
+    guard let agent = (row["agents"] as? [[String: Any]])?.first, agent["state"] as? String == "up",
+      let url = agent["url"] as? String
+    else { throw Failure(text: "it is not reached through the relay: \(row)") }
+    return url
   }
+
+  /// A command of the program's that prints one object.
+  private struct Command {
+    let program: String
+    let environment: [String: String]
+
+    func callAsFunction(_ arguments: String...) throws -> [String: Any] {
+      let command = Process()
+      command.executableURL = URL(filePath: program)
+      command.arguments = arguments
+      command.environment = environment
+      command.standardError = FileHandle.nullDevice
+      let output = Pipe()
+      command.standardOutput = output
+      try command.run()
+      let data = output.fileHandleForReading.readDataToEndOfFile()
+      command.waitUntilExit()
+      guard command.terminationStatus == 0,
+        let object = try JSONSerialization.jsonObject(with: data) as? [String: Any]
+      else { throw Failure(text: "\(arguments) failed") }
+      return object
+    }
+  }
+
+  /// Memory that is really there, in MiB.
+  var residentMemory: Double { process.residentMemory }
 
   var controlSocket: String { home.appending(path: "run/control.sock").path }
 
@@ -91,6 +106,16 @@ final class HostProcess {
     process.terminate()
     process.waitUntilExit()
     try? FileManager.default.removeItem(at: home)
+  }
+}
+
+extension Process {
+  /// Memory that is really there, in MiB.
+  var residentMemory: Double {
+    let status = FileHandle(forReadingAtPath: "/proc/\(processIdentifier)/status")
+    let text = String(decoding: (try? status?.readToEnd()) ?? Data(), as: UTF8.self)
+    let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
+    return (line.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0) / 1024
   }
 }
 

@@ -26,12 +26,15 @@ enum ServerBenchmarks {
     let peers: HTTPClient
     let residentMemory: @Sendable () -> Double
     let controlSocket: String
+    /// Has the agent reached through a relay; gives its URL there.
+    let up: @Sendable (_ relay: String) throws -> String
 
-    func peer() throws -> PeerClient {
+    /// - Parameter place: where it is asked; nil for the host itself.
+    func peer(at place: String? = nil) throws -> PeerClient {
       var text = Array(key.utf8)
       return PeerClient(
-        peer: try Peer(name: "bench", url: url, address: agent), key: try PeerKey(SecretBytes(taking: &text)),
-        client: peers)
+        peer: try Peer(name: "bench", url: place ?? url, address: agent),
+        key: try PeerKey(SecretBytes(taking: &text)), client: peers)
     }
 
     func request(_ path: String, _ body: [UInt8]?) -> HTTPClientRequest {
@@ -61,7 +64,8 @@ enum ServerBenchmarks {
         let process = Unchecked(host)
         let setting = Setting(
           url: host.url, agent: host.agent, key: host.key, plain: plain, peers: peers,
-          residentMemory: { process.value.residentMemory }, controlSocket: host.controlSocket)
+          residentMemory: { process.value.residentMemory }, controlSocket: host.controlSocket,
+          up: { try process.value.up(at: $0) })
         do {
           try await box.value(setting)
         } catch {
