@@ -11,6 +11,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+_Static_assert(O_PATH == 010000000, "OSR_PLACE");
+
 static int open_how(int root, const char *path, int flags, uint32_t mode, uint64_t resolve) {
   struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .mode = mode, .resolve = resolve};
   int file;
@@ -51,4 +53,9 @@ int osr_try_user_namespace(void) {
   while (waitpid((pid_t)child, NULL, 0) < 0 && errno == EINTR) {
   }
   return 0;
+}
+
+int osr_rename(int from, const char *name, int to, const char *new_name, int how) {
+  unsigned int flags = how == OSR_EXCHANGE ? 2 /* RENAME_EXCHANGE */ : how == OSR_KEEP ? 1 /* RENAME_NOREPLACE */ : 0;
+  return syscall(SYS_renameat2, from, name, to, new_name, flags) < 0 ? errno : 0;
 }

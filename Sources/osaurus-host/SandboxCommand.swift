@@ -13,7 +13,7 @@ struct SandboxCommand: AsyncParsableCommand {
       Example: osaurus-host sandbox exec --agent Ada -- sh -c 'ls -la'
       Example: osaurus-host sandbox doctor
       """,
-    subcommands: [Status.self, SandboxExecCommand.self, SandboxDoctorCommand.self],
+    subcommands: [Status.self, SandboxExecCommand.self, SandboxCallCommand.self, SandboxDoctorCommand.self],
     defaultSubcommand: Status.self)
 
   struct Status: ParsableCommand {

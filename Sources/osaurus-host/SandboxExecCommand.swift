@@ -140,6 +140,7 @@ struct SandboxExecCommand: AsyncParsableCommand {
 
 /// Where a command runs: an agent's places, or some that are gone afterwards.
 struct SandboxPlace {
+  let agent: UUID
   let places: AgentPlaces
   private let temporary: URL?
 
@@ -148,14 +149,15 @@ struct SandboxPlace {
       let id = try await Owner.withConnection { try await AgentRow.find(agent, $0).id }
       guard let id = UUID(uuidString: id) else { throw CommandFailure.notFound("'\(agent)' has no sandbox.") }
       let folder = try OpenHost.folders().data.appending(path: "sandbox")
-      return SandboxPlace(places: AgentPlaces(agent: id, in: folder), temporary: nil)
+      return SandboxPlace(agent: id, places: AgentPlaces(agent: id, in: folder), temporary: nil)
     }
     let folder = FileManager.default.temporaryDirectory.resolvingSymlinksInPath()
       .appending(path: "osaurus-sandbox-\(UUID().uuidString)")
     try FileManager.default.createDirectory(
       at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+    let id = UUID()
     return SandboxPlace(
-      places: AgentPlaces(agent: UUID(), in: folder.appending(path: "sandbox")), temporary: folder)
+      agent: id, places: AgentPlaces(agent: id, in: folder.appending(path: "sandbox")), temporary: folder)
   }
 
   func leave() {

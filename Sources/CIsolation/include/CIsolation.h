@@ -59,6 +59,9 @@ int osr_nonblocking(int descriptor);
 /// A counter that a poll can wait for, or a negative errno (eventfd(2)).
 int osr_wake_counter(void);
 
+/// Opens a place only, which can be neither read nor written: O_PATH, which Swift does not see.
+static const int OSR_PLACE = 010000000;
+
 /// Opens `path`, which is relative, beneath the folder `root`: no component may be a symbolic link or lead out of it.
 /// - Returns: a descriptor that is closed on exec, or a negative errno.
 int osr_open_beneath(int root, const char *path, int flags, uint32_t mode);
@@ -68,6 +71,13 @@ int osr_open_folder(const char *path);
 
 /// Whether a program has capabilities of its own.
 int osr_has_capabilities(const char *path);
+
+/// What a rename does where something has the new name: take its place, fail, or exchange the two.
+enum osr_rename_how { OSR_REPLACE = 0, OSR_KEEP = 1, OSR_EXCHANGE = 2 };
+
+/// Gives what is called `name` in one open folder a name in another one. Links are renamed and not followed.
+/// - Returns: 0, or an errno.
+int osr_rename(int from, const char *name, int to, const char *new_name, int how);
 
 /// The version of Landlock that this kernel has, or a negative errno.
 int osr_landlock_version(void);

@@ -38,6 +38,9 @@ struct OutputScrubber: Sendable {
     beginnings = Set(patterns.map { $0.bytes.withUnsafeBytes { bytes in bytes[0] } })
   }
 
+  /// Whether there is nothing to hide.
+  var isIdle: Bool { patterns.isEmpty }
+
   /// Takes a piece and gives what may be shown.
   mutating func pass(_ piece: [UInt8]) -> [UInt8] {
     guard !patterns.isEmpty else { return piece }

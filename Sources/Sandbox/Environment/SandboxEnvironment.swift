@@ -21,6 +21,9 @@ public struct SandboxEnvironment: Sendable {
     variables[name] = value
   }
 
+  /// Sets a variable of which is known that it may be.
+  mutating func put(_ name: String, _ value: String) { variables[name] = value }
+
   /// Takes, of another environment, the variables that the owner named. What may not pass is left out and named.
   /// - Returns: the names that are left out.
   public mutating func take(_ names: [String], from environment: [String: String]) -> [String:

@@ -4,7 +4,7 @@ import Foundation
 /// Starts commands in isolation, or refuses to.
 public struct SandboxLauncher: Sendable {
   public let profile: SandboxProfile
-  private let programs: String?
+  let programs: String?
 
   /// - Parameter programs: the folder with the programs of osaurus-host; by default where this one is.
   /// - Throws: ``SandboxError/notWaivable(_:)`` or ``SandboxError/grantRefused(path:reason:)``.

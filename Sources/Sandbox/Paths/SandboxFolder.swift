@@ -4,7 +4,7 @@ import Glibc
 /// A folder on this machine that stands for one inside a sandbox. Files in it are opened component by component by the kernel,
 /// which follows no link and does not leave it, whatever a command does with the names meanwhile (openat2(2)).
 public struct SandboxFolder: ~Copyable {
-  private let place: Descriptor
+  let place: Descriptor
 
   /// - Throws: ``SandboxError/folder(path:reason:)``, also where a component of the path is a symbolic link.
   public init(_ path: String) throws(SandboxError) {
@@ -50,19 +50,35 @@ public struct SandboxFolder: ~Copyable {
     }
   }
 
-  private func open(_ path: SandboxPath, _ flags: Int32, mode: UInt32 = 0) throws(SandboxError) -> Descriptor
-  {
-    let way = path.components.isEmpty ? "." : path.components.joined(separator: "/")
-    let opened = osr_open_beneath(place.number, way, flags, mode)
-    guard opened >= 0 else {
-      let reason =
-        opened == -ELOOP ? "there is a symbolic link on the way" : SystemError(number: -opened).description
-      throw .folder(path: path.text, reason: reason)
-    }
-    return Descriptor(opened)
+  func open(_ path: SandboxPath, _ flags: Int32, mode: UInt32 = 0) throws(SandboxError) -> Descriptor {
+    try open(path.components, of: path, flags, mode: mode)
   }
 
-  private static func requirePlain(_ file: borrowing Descriptor, _ path: SandboxPath) throws(SandboxError) {
+  /// Opens a part of the way of a path.
+  func open(
+    _ components: some Sequence<String>, of path: SandboxPath, _ flags: Int32, mode: UInt32 = 0
+  ) throws(SandboxError) -> Descriptor {
+    do {
+      return try enter(components, flags, mode: mode)
+    } catch {
+      throw Self.refusal(path, error)
+    }
+  }
+
+  /// Opens what lies there, by the kernel's word.
+  func enter(
+    _ components: some Sequence<String>, _ flags: Int32, mode: UInt32 = 0
+  ) throws(SystemError) -> Descriptor {
+    let way = components.joined(separator: "/")
+    return try Descriptor(opened: osr_open_beneath(place.number, way.isEmpty ? "." : way, flags, mode))
+  }
+
+  static func refusal(_ path: SandboxPath, _ error: SystemError) -> SandboxError {
+    let reason = error.number == ELOOP ? "there is a symbolic link on the way" : error.description
+    return .folder(path: path.text, reason: reason)
+  }
+
+  static func requirePlain(_ file: borrowing Descriptor, _ path: SandboxPath) throws(SandboxError) {
     var status = stat()
     guard fstat(file.number, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       throw .folder(path: path.text, reason: "it is no plain file")

@@ -20,13 +20,15 @@ public actor CommandSessions {
   public init() {}
 
   /// Starts a command.
+  /// - Parameter listener: is told of what it says as it says it, from the command's own thread.
   /// - Throws: ``SandboxError/tooManyRunning(_:)``, or why the request is refused.
   public func start(
-    _ request: ExecutionRequest, for agent: UUID, with launcher: SandboxLauncher
+    _ request: ExecutionRequest, for agent: UUID, with launcher: SandboxLauncher,
+    listener: (@Sendable (_ isError: Bool, _ piece: [UInt8]) -> Void)? = nil
   ) throws(SandboxError) -> CommandSession {
     let running = entries.values.count { !$0.session.isOver }
     guard running < Self.mostRunning else { throw .tooManyRunning(Self.mostRunning) }
-    let session = try CommandSession(request, with: launcher)
+    let session = try CommandSession(request, with: launcher, listener: listener)
     entries[session.id] = Entry(agent: agent, session: session)
     order.append(session.id)
     // The oldest that have ended make room.
