@@ -155,7 +155,7 @@ let package = Package(
     floor(
       "Host",
       [
-        "Agents", "Inference", "Pairing", "Discovery", "Relay", "Stores", "Storage", "Keyring",
+        "Agents", "Inference", "Pairing", "Discovery", "Relay", "Sandbox", "Stores", "Storage", "Keyring",
         "SecureChannel",
         "Identity", "ForeignText", "CNotifications",
         "SecretMemory", crypto, hummingbird, httpClient, httpTypes, grdb, nioCore, nioPosix, nioHTTP1, log,
@@ -212,7 +212,8 @@ let package = Package(
     tests(
       "Host",
       [
-        "Host", "Agents", "Inference", "Pairing", "Relay", "Stores", "Storage", "Keyring", "SecureChannel",
+        "Host", "Agents", "Inference", "Pairing", "Relay", "Sandbox", "Stores", "Storage", "Keyring",
+        "SecureChannel",
         "Identity",
         "SecretMemory", "Connector", "osaurus-host", "TestSupport", crypto, grdb, hummingbird, httpTypes,
         httpClient,

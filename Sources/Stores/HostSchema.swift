@@ -194,6 +194,16 @@ public enum HostSchema {
           ) STRICT, WITHOUT ROWID;
           """)
     }
+    migrator.registerMigration("9 permission modes") { database in
+      try database.execute(
+        sql: """
+          -- How much agents' commands may do without the owner's word; safe where nothing is said.
+          CREATE TABLE permission_modes (
+            agent_id TEXT PRIMARY KEY NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
+            mode TEXT NOT NULL CHECK (mode IN ('safe', 'trusted', 'dangerous'))
+          ) STRICT, WITHOUT ROWID;
+          """)
+    }
     return migrator
   }
 }

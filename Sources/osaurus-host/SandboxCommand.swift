@@ -12,8 +12,12 @@ struct SandboxCommand: AsyncParsableCommand {
       Example: osaurus-host sandbox status
       Example: osaurus-host sandbox exec --agent Ada -- sh -c 'ls -la'
       Example: osaurus-host sandbox doctor
+      Example: osaurus-host sandbox requests --watch
       """,
-    subcommands: [Status.self, SandboxExecCommand.self, SandboxCallCommand.self, SandboxDoctorCommand.self],
+    subcommands: [
+      Status.self, SandboxExecCommand.self, SandboxCallCommand.self, SandboxDoctorCommand.self,
+      SandboxJudgeCommand.self, Requests.self, Approve.self, Deny.self, Mode.self, Revoke.self,
+    ],
     defaultSubcommand: Status.self)
 
   struct Status: ParsableCommand {

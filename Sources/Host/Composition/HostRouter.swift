@@ -62,6 +62,9 @@ enum HostRouter {
     routes.add(
       ControlPeerRoutes(
         peers: peers, keys: services.keys, access: services.access, logger: services.logger))
+    routes.add(
+      ControlPermissionRoutes(
+        desk: services.permissions, agents: services.agents, modes: services.permissionModes))
     routes.add(MemoryRoutes(access: services.access, memory: services.memory, policy: policy))
     routes.add(ControlMemoryRoutes(agents: services.agents, memory: services.memory))
     routes.add(ControlToolRoutes(tools: services.tools))

@@ -4,6 +4,7 @@ import Identity
 import Inference
 import Keyring
 import Logging
+import Sandbox
 public import ServiceLifecycle
 import Synchronization
 
@@ -80,10 +81,14 @@ public struct HostService: Service {
           // Whoever waits for the owner's word does not keep the service from stopping, nor who waits for a new data key.
           try? await gracefulShutdown()
           services.pairing.close()
+          await services.permissions.close()
           await services.rotation.cancel()
         }
         if services.settings.asksOnDesktop {
           group.addTask { await PairingNotifications(desk: services.pairing).run() }
+          group.addTask {
+            await PermissionNotifications(desk: services.permissions, agents: services.agents).run()
+          }
         }
         // So that the first to ask what there is need not wait for the slowest server.
         group.addTask { _ = await services.models.known() }

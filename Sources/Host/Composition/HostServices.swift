@@ -5,6 +5,7 @@ public import Identity
 import Inference
 public import Keyring
 public import Logging
+import Sandbox
 import Storage
 import Stores
 import Synchronization
@@ -25,6 +26,9 @@ public final class HostServices: Sendable {
   let peers: PeerStore
   /// Where connectors wait for the owner's word.
   let pairing = PairingDesk()
+  /// How much agents' commands may do without the owner's word, and where they wait for it.
+  let permissionModes: PermissionModeStore
+  let permissions: PermissionDesk
   let requestTokens: RequestTokenStore
   let trusted: TrustedIssuerStore
   let identity: IdentityStore
@@ -104,6 +108,11 @@ public final class HostServices: Sendable {
     keys = AccessKeyStore(databases.host)
     invites = InviteStore(databases.host)
     peers = PeerStore(databases.host)
+    let modes = PermissionModeStore(databases.host)
+    permissionModes = modes
+    permissions = PermissionDesk(judgingIn: folders.data.appending(path: "sandbox")) {
+      try await modes.permissionMode(of: $0)
+    }
     requestTokens = RequestTokenStore(databases.host)
     trusted = TrustedIssuerStore(databases.host)
     identity = IdentityStore(databases.host)
