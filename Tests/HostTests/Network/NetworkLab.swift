@@ -25,7 +25,10 @@ final class NetworkLab: Sendable {
   private let names: [String]
 
   /// Runs `body` with machines of these names. Their addresses are 192.168.77.1 and so on.
-  static func run<R: Sendable>(_ names: String..., body: (NetworkLab) async throws -> R) async throws -> R {
+  /// - Parameter announces: whether they have a system bus and avahi-daemon.
+  static func run<R: Sendable>(
+    _ names: String..., announces: Bool = true, body: (NetworkLab) async throws -> R
+  ) async throws -> R {
     let process = Process()
     let (input, output) = (Pipe(), Pipe())
     process.executableURL = URL(filePath: "/usr/bin/unshare")
@@ -46,8 +49,10 @@ final class NetworkLab: Sendable {
       throw Failure(reason: "the network could not be made: \(said)")
     }
     let lab = NetworkLab(root: root, names: names)
-    for name in names { try await lab.startBus(on: name) }
-    for name in names { try await lab.startAvahi(on: name) }
+    if announces {
+      for name in names { try await lab.startBus(on: name) }
+      for name in names { try await lab.startAvahi(on: name) }
+    }
     let result = try await body(lab)
     withExtendedLifetime(input) {}
     return result
@@ -147,18 +152,28 @@ final class NetworkLab: Sendable {
     try await shell(machine, "cat /run/lab/\(machine)/\(name).log")
   }
 
+  /// Puts a file of the lab's own in the place of one that all its machines read.
+  func replace(_ file: String, with other: String) async throws {
+    let outcome = try await inside(["mount", "--bind", other, file])
+    guard outcome.status == 0 else { throw Failure(reason: "\(file): \(outcome.errors)") }
+  }
+
   /// Runs a program on a machine to its end.
   func run(
-    on machine: String, _ arguments: [String], environment: [String: String] = [:]
+    on machine: String, _ arguments: [String], environment: [String: String] = [:], input: String = ""
   ) async throws -> Program.Outcome {
-    let inside = ["-t", "\(root)", "-m", "-p", "/usr/bin/env"]
     var variables = environment
     variables["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/run/lab/\(machine)/bus"
     variables["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
-    let all =
-      inside + variables.map { "\($0)=\($1)" } + ["ip", "netns", "exec", machine] + arguments
+    return try await inside(
+      variables.map { "\($0)=\($1)" } + ["ip", "netns", "exec", machine] + arguments, input: input)
+  }
+
+  /// Runs a program in the lab, but on none of its machines.
+  private func inside(_ arguments: [String], input: String = "") async throws -> Program.Outcome {
+    let all = ["-t", "\(root)", "-m", "-p", "/usr/bin/env"] + arguments
     let result = try await Subprocess.run(
-      .path("/usr/bin/nsenter"), arguments: Arguments(all), input: .none,
+      .path("/usr/bin/nsenter"), arguments: Arguments(all), input: .string(input),
       output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
     guard case .exited(let status) = result.terminationStatus else {
       return Program.Outcome(status: -1, output: result.standardOutput, errors: result.standardError)
@@ -177,8 +192,9 @@ struct LabProgram: Sendable {
 
   func callAsFunction(_ arguments: String...) async throws -> Program.Outcome { try await self(arguments) }
 
-  func callAsFunction(_ arguments: [String]) async throws -> Program.Outcome {
-    try await lab.run(on: machine, [try Program.executable.string] + arguments, environment: variables)
+  func callAsFunction(_ arguments: [String], input: String = "") async throws -> Program.Outcome {
+    try await lab.run(
+      on: machine, [try Program.executable.string] + arguments, environment: variables, input: input)
   }
 
   private var variables: [String: String] { Program(home: home, environment: environment).variables() }
