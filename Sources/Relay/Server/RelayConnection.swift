@@ -59,6 +59,11 @@ struct RelayConnection: Sendable {
         guard case .relay("/tunnel/connect") = route(head) else {
           return channel.eventLoop.makeSucceededFuture(nil)
         }
+        // What is sent before the answer would be read as frames, whatever it is.
+        guard parts.value.meter.isOneHead, Self.hasNoBody(head) else {
+          visitor.upgradeRefusal = .badRequest
+          return channel.eventLoop.makeSucceededFuture(nil)
+        }
         visitor.upgradeRefusal = admit(channel, visitor.source(of: head))
         return channel.eventLoop.makeSucceededFuture(visitor.upgradeRefusal == nil ? [:] : nil)
       },
@@ -80,6 +85,11 @@ struct RelayConnection: Sendable {
           pipeline.removeHandler(visitor, promise: nil)
         }
       })
+  }
+
+  private static func hasNoBody(_ head: HTTPRequestHead) -> Bool {
+    head.method == .GET && head.headers["transfer-encoding"].isEmpty
+      && head.headers["content-length"].allSatisfy { $0 == "0" }
   }
 
   private func route(_ head: HTTPRequestHead) -> VisitorRoute {

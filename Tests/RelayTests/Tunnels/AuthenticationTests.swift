@@ -170,6 +170,26 @@ struct AuthenticationTests {
     }
   }
 
+  @Test(
+    "who asks for a tunnel and goes on before the answer has none, and the relay goes on",
+    arguments: [
+      ("", "GET /health HTTP/1.1\r\nhost: relay.test\r\n\r\n"), ("content-length: 5\r\n", "hello"),
+      ("transfer-encoding: chunked\r\n", "0\r\n\r\nGET /health HTTP/1.1\r\nhost: relay.test\r\n\r\n"),
+      ("content-length: 0\r\n", "\u{1}\u{2}"),
+    ])
+  func impatient(field: String, more: String) async throws {
+    try await RelayLab.run { lab in
+      var raw = try await RawCaller.connect(lab)
+      try await raw.send(
+        "GET /tunnel/connect HTTP/1.1\r\nhost: relay.test\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+          + "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\(field)\r\n\(more)")
+      #expect(await raw.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 400 "))
+      try? await raw.channel.close()
+      #expect(try await Caller.ask(lab, .GET, "/health").status == 200)
+      try await eventually { lab.board.tunnels.total == 0 }
+    }
+  }
+
   @Test("a host that says nothing has its time, and then the tunnel ends")
   func silence() async throws {
     try await RelayLab.run(RelayLab.settings { $0.limits.authTimeout = .milliseconds(100) }) { lab in

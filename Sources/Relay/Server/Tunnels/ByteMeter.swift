@@ -10,6 +10,14 @@ final class ByteMeter: ChannelInboundHandler {
   /// Who wants to know; answers whether it may go on.
   var counter: ((_ bytes: Int) -> Bool)?
   private var context: ChannelHandlerContext?
+  private var received = 0
+  /// Where the first head ends, once it does, and how much of its end has come.
+  private var headEnd: Int?
+  private var ending = 0
+  private static let blankLine: [UInt8] = [13, 10, 13, 10]
+
+  /// Whether all that has come is the head of one request, with nothing behind it.
+  var isOneHead: Bool { headEnd == received }
 
   func handlerAdded(context: ChannelHandlerContext) { self.context = context }
   func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
@@ -24,8 +32,22 @@ final class ByteMeter: ChannelInboundHandler {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    if let counter, !counter(unwrapInboundIn(data).readableBytes) { return }
+    let bytes = unwrapInboundIn(data)
+    note(bytes)
+    if let counter, !counter(bytes.readableBytes) { return }
     context.fireChannelRead(data)
+  }
+
+  private func note(_ bytes: ByteBuffer) {
+    if headEnd == nil {
+      for (place, byte) in bytes.readableBytesView.enumerated() {
+        ending = byte == Self.blankLine[ending] ? ending + 1 : byte == 13 ? 1 : 0
+        guard ending == Self.blankLine.count else { continue }
+        headEnd = received + place + 1
+        break
+      }
+    }
+    received += bytes.readableBytes
   }
 }
 
