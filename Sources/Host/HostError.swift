@@ -50,6 +50,8 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
   case otherDataKey(keyStore: String)
   /// The file with the model server's key is not there.
   case modelKeyMissing(path: String)
+  /// Agents' commands run only while the service does.
+  case sandboxesClosed
   /// A request that no HTTP could carry.
   case invalidRequest
   /// Another process listens on the TCP address.
@@ -152,6 +154,8 @@ public enum HostError: Error, Hashable, CustomStringConvertible {
       """
     case .modelKeyMissing(let path):
       "There is no \(path) to read the model server's key from; make it, or unset OSAURUS_MODEL_KEY_FILE."
+    case .sandboxesClosed:
+      "Agents' commands run only while the service does; start it with 'osaurus-host serve'."
     case .invalidRequest: "The request is not one that HTTP can carry."
     case .addressInUse(let address):
       "Another program listens on \(address); stop it, or choose another port with '--port'."

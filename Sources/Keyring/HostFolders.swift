@@ -29,6 +29,10 @@ public struct HostFolders: Hashable, Sendable {
   }
   /// The hosts that this machine connects to.
   public var peersFile: URL { configuration.appending(path: "peers.json") }
+  /// The sockets by which sandboxes reach the host, each for those of one agent.
+  public var bridgeSockets: URL { runtime.appending(path: "bridge") }
+  /// The homes of agents, as their commands see them.
+  public var sandboxes: URL { data.appending(path: "sandbox") }
   /// The owner's way in.
   public var controlSocket: URL { runtime.appending(path: "control.sock") }
   /// Held by whoever makes a host, from the first look to the last step.

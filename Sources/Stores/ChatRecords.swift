@@ -6,6 +6,8 @@ public import Identity
 public enum SessionSource: String, Codable, Sendable {
   case chat
   case http
+  /// Code in the agent's sandbox asked for it.
+  case sandbox
 }
 
 /// Who opened a conversation, and alone goes on with it: the owner, or the holder of one access key.
@@ -20,6 +22,11 @@ public struct SessionOpener: RawRepresentable, Codable, Hashable, Sendable, Data
   /// Whoever holds the key that `issuer` signed with this nonce.
   public static func accessKey(issuer: Address, nonce: String) -> SessionOpener {
     SessionOpener(rawValue: "\(issuer.checksummed):\(nonce)")
+  }
+
+  /// Whatever runs in the sandbox of this agent.
+  public static func sandbox(of agent: UUID) -> SessionOpener {
+    SessionOpener(rawValue: "sandbox:\(agent.uuidString)")
   }
 }
 

@@ -204,6 +204,28 @@ public enum HostSchema {
           ) STRICT, WITHOUT ROWID;
           """)
     }
+    migrator.registerMigration("10 secrets and settings in sandboxes") { database in
+      try database.execute(
+        sql: """
+          -- What an agent's commands are given, and what they keep. An empty plugin is the agent itself.
+          CREATE TABLE agent_secrets (
+            agent_id TEXT NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
+            plugin TEXT NOT NULL DEFAULT '',
+            name TEXT NOT NULL,
+            value BLOB NOT NULL,
+            updated_at REAL NOT NULL,
+            PRIMARY KEY (agent_id, plugin, name)
+          ) STRICT, WITHOUT ROWID;
+
+          CREATE TABLE sandbox_config (
+            agent_id TEXT NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
+            plugin TEXT NOT NULL DEFAULT '',
+            key TEXT NOT NULL,
+            value TEXT NOT NULL,
+            PRIMARY KEY (agent_id, plugin, key)
+          ) STRICT, WITHOUT ROWID;
+          """)
+    }
     return migrator
   }
 }

@@ -30,6 +30,10 @@ public enum StoresError: Error, Hashable, Sendable {
   case noSuchSession
   /// An agent of that name is there already.
   case nameTaken(String)
+  /// An agent has as many secrets as may be.
+  case tooManySecrets
+  /// The code of an agent keeps as many settings as may be.
+  case tooManySettings
   /// A name is empty, longer than 64 characters, holds control characters, or reads as an address or an id.
   case badName
   /// That index was given to an agent before.
@@ -67,6 +71,8 @@ extension StoresError: CustomStringConvertible {
     case .notTrusted(let address): "\(address) is not trusted for that; see 'osaurus-host key trusted'."
     case .noSuchSession: "There is no such conversation with this agent."
     case .nameTaken(let name): "There is an agent called '\(name)' already; choose another name."
+    case .tooManySecrets: "An agent has at most \(AgentSecretStore.most) secrets; remove some first."
+    case .tooManySettings: "The code of an agent keeps at most \(SandboxConfigStore.most) settings."
     case .badName: "An agent's name has 1 to 64 characters on one line, and is no address and no id."
     case .indexGiven(let index):
       "The index \(index) was given to an agent here before, and none is given twice; see 'osaurus-host agent list'."

@@ -9,6 +9,7 @@ struct AgentCommand: AsyncParsableCommand {
     discussion: "Example: osaurus-host agent create Ada --model smollm2-135m",
     subcommands: [
       Create.self, List.self, Show.self, Set.self, Rotate.self, Revoke.self, Restore.self, Delete.self,
+      Secret.self,
     ])
 
   struct Create: AsyncParsableCommand {

@@ -38,7 +38,9 @@ struct OsaurusHost: AsyncParsableCommand {
 
   static func main() async {
     ProcessMemory.keepPrivate()
+    if BridgeClient.isHere { await SandboxedHost.runAsProgram() }
     do {
+      if SandboxedHost.isMeant(by: Array(CommandLine.arguments.dropFirst())) { throw SandboxedHost.notHere }
       var command = try parseAsRoot()
       WordsReminder.show(before: command)
       if var asynchronous = command as? AsyncParsableCommand {

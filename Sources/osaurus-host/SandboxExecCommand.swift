@@ -12,6 +12,7 @@ struct SandboxExecCommand: AsyncParsableCommand {
       Example: osaurus-host sandbox exec -- sh -c 'id; ls -la /'
       Example: osaurus-host sandbox exec --network pypi.org:443,files.pythonhosted.org:443 -- pip download six
       Example: osaurus-host sandbox exec --agent Ada --workspace ~/project --cwd /workspace/project -- make test
+      Example: osaurus-host sandbox exec --agent Ada --bridge -- osaurus-host agent memory query ladder
 
       Without --agent the home is an empty one that is gone afterwards. Its exit code is this command's: 128 and the number \
       of a signal, 124 after the time limit. 125 means that it did not run. With --json the result is printed as an object, \
@@ -37,6 +38,13 @@ struct SandboxExecCommand: AsyncParsableCommand {
       valueName: "access"), transform: Self.access)
   var network = NetworkAccess.none
   @Option(help: "Seconds after which it is ended; at most 300 without --long-timeout.") var timeout = 30
+  @Flag(help: "Give it the way to the running service that the agent's commands have; needs --agent.")
+  var bridge = false
+  @Option(
+    help: ArgumentHelp(
+      "A tool that it may call there, by its exact name; needs --bridge. May be repeated.", valueName: "name")
+  )
+  var tool: [String] = []
   @Flag(help: "Let --timeout be more than 300 seconds, up to a day.") var longTimeout = false
   @Option(help: "Mebibytes of memory that it may take.") var memory = 2048
   @Option(help: "Processes and threads that it may have.") var processes = 512
@@ -69,6 +77,10 @@ struct SandboxExecCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard !command.isEmpty else { throw ValidationError("Say what to run, after --.") }
+    guard !bridge || agent != nil else {
+      throw ValidationError("--bridge needs --agent: it is an agent's way.")
+    }
+    guard tool.isEmpty || bridge else { throw ValidationError("--tool needs --bridge.") }
     guard timeout > 0, memory >= 16, processes >= 2, processors ?? 1 > 0, processors ?? 1 < 10_000
     else {
       throw ValidationError("Limits are positive: --timeout 1, --memory 16 and --processes 2 are the least.")
@@ -78,7 +90,14 @@ struct SandboxExecCommand: AsyncParsableCommand {
   func run() async throws {
     let place = try await SandboxPlace.of(agent)
     defer { place.leave() }
-    let launcher = try SandboxLauncher(profile: profile(place.places))
+    guard bridge, let agent else { return try await run(in: place, bridge: nil) }
+    try await OwnersBridge.lend(to: agent, tools: tool) { try await run(in: place, bridge: $0) }
+  }
+
+  private func run(in place: SandboxPlace, bridge: SandboxBridge?) async throws {
+    var profile = try profile(place.places)
+    profile.bridge = bridge
+    let launcher = try SandboxLauncher(profile: profile)
     let request = try request(in: launcher.profile)
     // The terminal's own words would be part of an object.
     let onTerminal = !output.json && Terminal.inputIsTerminal && Terminal.outputIsTerminal

@@ -1,3 +1,4 @@
+import Foundation
 import Identity
 
 /// What becomes of a request.
@@ -22,7 +23,18 @@ struct AccessPolicy: Hashable, Sendable {
   var allowsPlaintextClients = false
 
   func decide(_ route: RouteClass, _ caller: Caller) -> Decision {
-    isInRelaysHands(caller) && !isForRelays(route) ? .notFound : allowed(route, caller)
+    if case .sandbox(let agent) = caller.origin { return decide(route, caller, inSandboxOf: agent) }
+    return isInRelaysHands(caller) && !isForRelays(route) ? .notFound : allowed(route, caller)
+  }
+
+  /// What code in a sandbox may: to be served as its own agent, with a pass of a command of that agent's that runs. The socket
+  /// that it came by says as well whose it is, and both have to agree.
+  private func decide(_ route: RouteClass, _ caller: Caller, inSandboxOf agent: UUID) -> Decision {
+    guard case .execution(let execution) = caller.principal, execution.agent == agent else {
+      return .unauthenticated(.unknownPass)
+    }
+    guard case .sandboxService(let named) = route else { return .notFound }
+    return named == nil || named == agent ? .allow : .scopeDenied
   }
 
   private func allowed(_ route: RouteClass, _ caller: Caller) -> Decision {
@@ -44,7 +56,7 @@ struct AccessPolicy: Hashable, Sendable {
       authenticated(caller) { isExposed(caller) ? .channelRequired : .allow }
     case .administration:
       authenticated(caller) { caller.principal == .owner ? .allow : .notFound }
-    case .unknown:
+    case .sandboxService, .unknown:
       authenticated(caller) { .notFound }
     }
   }
@@ -63,7 +75,7 @@ struct AccessPolicy: Hashable, Sendable {
     switch route {
     case .publicInformation, .handshake, .pairing, .redemption, .envelope: true
     case .greeting, .catalogue, .inference, .agentCatalogue, .agentDetails, .agentRun, .agentInBody,
-      .administration, .unknown:
+      .administration, .sandboxService, .unknown:
       false
     }
   }
@@ -71,6 +83,8 @@ struct AccessPolicy: Hashable, Sendable {
   private func authenticated(_ caller: Caller, then decide: () -> Decision) -> Decision {
     switch caller.principal {
     case .owner, .accessKey: decide()
+    // A pass is worth nothing anywhere else.
+    case .execution: .unauthenticated(.unknownPass)
     case .anonymous(let refusal): .unauthenticated(refusal)
     }
   }

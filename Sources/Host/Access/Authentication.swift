@@ -8,6 +8,8 @@ enum AuthenticationRefusal: Hashable, Sendable {
   case expired
   case revoked
   case invalid(AccessKeyRefusal)
+  /// A command in a sandbox showed no pass, or none that holds there.
+  case unknownPass
 
   var message: String {
     switch self {
@@ -15,6 +17,7 @@ enum AuthenticationRefusal: Hashable, Sendable {
     case .expired: "Access key has expired"
     case .revoked: "Access key has been revoked"
     case .invalid(let reason): "Invalid access key: \(reason.rawValue)"
+    case .unknownPass: "Bridge token missing or unrecognised"
     }
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Identity
 
 /// Who asks: where the request came from, how it was carried, and what it proved about itself.
@@ -17,6 +18,8 @@ struct Caller: Hashable, Sendable {
     case network(SourceAddress)
     /// A relay, which says where the request came from, and to which agent's name.
     case relay(SourceAddress, agent: Address)
+    /// The socket that the sandboxes of this agent have, and nothing else.
+    case sandbox(agent: UUID)
   }
 
   /// How a request was carried.
@@ -32,6 +35,8 @@ struct Caller: Hashable, Sendable {
     case owner
     /// A holder of a valid access key.
     case accessKey(VerifiedAccessKey)
+    /// A command that runs in a sandbox, by the pass that it was given for that.
+    case execution(SandboxExecution)
     /// Nobody: no key, or one that is not accepted.
     case anonymous(AuthenticationRefusal)
   }
@@ -52,7 +57,7 @@ extension Caller.Origin {
   var isRemote: Bool {
     switch self {
     case .network, .relay: true
-    case .control, .inProcess, .loopback: false
+    case .control, .inProcess, .loopback, .sandbox: false
     }
   }
 
@@ -60,7 +65,7 @@ extension Caller.Origin {
   var isOwner: Bool {
     switch self {
     case .control, .inProcess: true
-    case .loopback, .network, .relay: false
+    case .loopback, .network, .relay, .sandbox: false
     }
   }
 
@@ -68,6 +73,18 @@ extension Caller.Origin {
   var source: SourceAddress? {
     switch self {
     case .loopback(let source), .network(let source), .relay(let source, _): source
+    case .control, .inProcess, .sandbox: nil
+    }
+  }
+
+  /// Whether it came by IP, where requests name whom they are for.
+  var isInternet: Bool { source != nil }
+
+  /// By what room is counted; nil for the owner, whose is not.
+  var holder: Holder? {
+    switch self {
+    case .loopback(let source), .network(let source), .relay(let source, _): .network(source)
+    case .sandbox(let agent): .sandbox(agent: agent)
     case .control, .inProcess: nil
     }
   }
@@ -76,7 +93,7 @@ extension Caller.Origin {
   var isRelayed: Bool {
     switch self {
     case .relay: true
-    case .control, .inProcess, .loopback, .network: false
+    case .control, .inProcess, .loopback, .network, .sandbox: false
     }
   }
 
@@ -85,6 +102,7 @@ extension Caller.Origin {
     switch self {
     case .relay(_, let named): named == agent
     case .control, .inProcess, .loopback, .network: true
+    case .sandbox: false
     }
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Identity
 
 /// What kind of thing a route does: all that `AccessPolicy` needs to know of it.
@@ -28,6 +29,8 @@ enum RouteClass: Hashable, Sendable {
   case agentInBody
   /// Changes or shows what only the owner may.
   case administration
+  /// Serves a command in a sandbox of its own agent. The agent is the one that the request names; nil where it names none.
+  case sandboxService(agent: UUID?)
   /// No route has this method and path.
   case unknown
 }

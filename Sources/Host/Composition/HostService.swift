@@ -63,6 +63,7 @@ public struct HostService: Service {
     defer { withExtendedLifetime(lock) {} }
     owns.fulfil(.success(()))
     services.rotation.isServing.withLock { $0 = true }
+    services.sandboxes.open(through: BridgeDoor(services: services))
     do {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {
@@ -77,6 +78,7 @@ public struct HostService: Service {
           await services.access.uses.keepWriting(to: services.keys, logger: services.logger)
         }
         group.addTask { await services.maintenance.run() }
+        group.addTask { await services.sandboxes.run() }
         group.addTask {
           // Whoever waits for the owner's word does not keep the service from stopping, nor who waits for a new data key.
           try? await gracefulShutdown()

@@ -18,7 +18,7 @@ struct AgentLegacy: Codable, Hashable, Sendable {
 extension HostServices {
   /// What is forgotten of an agent, in this order.
   enum ForgettingStep: CaseIterable {
-    case noted, conversations, memories, methods, database
+    case noted, conversations, memories, methods, database, sandbox
   }
 
   /// What there is of an agent, or still is.
@@ -46,6 +46,8 @@ extension HostServices {
     try reached(.methods)
     gone.database = try await databases.cabinet.delete(.agent(agent))
     try reached(.database)
+    try await sandboxes.remove(agent)
+    try reached(.sandbox)
     try await agents.forgot(agent)
     return gone
   }

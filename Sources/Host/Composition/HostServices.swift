@@ -40,6 +40,10 @@ public final class HostServices: Sendable {
   let memory: AgentMemory
   let methods: MethodStore
   let tools: ToolCatalogue
+  /// Where agents have their commands run.
+  let sandboxes: AgentSandboxes
+  /// What code in sandboxes gave its agents to do.
+  let sandboxTasks: SandboxTasks
   let access: HostAccess
   let admission: Admission
   let maintenance: Maintenance
@@ -131,6 +135,10 @@ public final class HostServices: Sendable {
     tools = ToolCatalogue(
       store: ToolStore(databases.toolIndex), models: models,
       embeddingModel: settings.embeddingModel)
+    sandboxes = AgentSandboxes(
+      folders: folders, secrets: AgentSecretStore(databases.host),
+      config: SandboxConfigStore(databases.host), logger: logger)
+    sandboxTasks = SandboxTasks(runner: runner, logger: logger)
     access = HostAccess(master: master, agents: agents, keys: keys)
     announcements = HostAnnouncements(isExposed: settings.isExposed, logger: logger)
     relay = RelayStore(databases.host)
@@ -143,6 +151,7 @@ public final class HostServices: Sendable {
   /// Stops what runs. Call it once, when nothing uses these services any more.
   public func shutdown() async {
     await rotation.cancel()
+    await sandboxTasks.close()
     await runtime.shutdown()
     await runner.settle()
     await access.uses.flush(to: keys, logger: logger)

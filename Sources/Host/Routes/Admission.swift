@@ -32,7 +32,8 @@ final class Admission: Sendable {
       let own = running.own[principal, default: 0]
       switch principal {
       case .owner: guard own < limit else { return false }
-      case .accessKey, .anonymous: guard running.all < limit, own < limitPerKey else { return false }
+      case .accessKey, .execution, .anonymous:
+        guard running.all < limit, own < limitPerKey else { return false }
       }
       running.all += 1
       running.own[principal] = own + 1

@@ -87,6 +87,7 @@ extension Caller {
     switch principal {
     case .owner: .owner
     case .accessKey(let key): .accessKey(issuer: key.issuer, nonce: key.nonce)
+    case .execution(let execution): .sandbox(of: execution.agent)
     case .anonymous: SessionOpener(rawValue: "")
     }
   }

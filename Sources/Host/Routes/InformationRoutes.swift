@@ -58,7 +58,7 @@ extension Caller {
     switch principal {
     case .owner: true
     case .accessKey(let key): key.scope == .master
-    case .anonymous: false
+    case .execution, .anonymous: false
     }
   }
 }

@@ -9,8 +9,7 @@ import Synchronization
 ///
 /// A body is taken only for a request that the front door has let in by its head. Others are answered at once; if
 /// they announced a body, they are the last on their connection, which lingers so that the caller gets to see why.
-struct Connection: Sendable {
-  typealias Stream = NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>
+struct Connection<Entrance: Door>: Sendable {
   typealias Parts = NIOAsyncChannelInboundStream<HTTPServerRequestPart>.AsyncIterator
   typealias Writer = NIOAsyncChannelOutboundWriter<HTTPServerResponsePart>
 
@@ -19,13 +18,13 @@ struct Connection: Sendable {
   let watch: CallerWatch
   let origin: Caller.Origin
   let localAddress: SourceAddress?
-  let door: FrontDoor
+  let door: Entrance
   let held: HeldBytes
   let standing: ConnectionStanding
 
   /// Puts the handlers of a connection on a channel. To be called on the channel's event loop.
   static func make(
-    on channel: any Channel, origin: Caller.Origin, door: FrontDoor, held: HeldBytes,
+    on channel: any Channel, origin: Caller.Origin, door: Entrance, held: HeldBytes,
     standing: ConnectionStanding
   ) throws -> Connection {
     let limits = door.limits
@@ -42,7 +41,7 @@ struct Connection: Sendable {
       withEncoderConfiguration: .init(),
       withDecoderLimitConfiguration: decoderLimits)
     try pipeline.addHandler(connection)
-    let stream = try Stream(
+    let stream = try UnservedStream.Stream(
       wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
     return Connection(
       channel: channel, stream: UnservedStream(stream), watch: watch, origin: origin,
@@ -62,11 +61,11 @@ struct Connection: Sendable {
           }
         } catch let fault as ConnectionGuard.Fault {
           switch fault {
-          case .timedOut: try await send(.text("Request Timeout", status: .requestTimeout), outbound)
+          case .timedOut: try await send(door.refusal(of: .timedOut), outbound)
           }
         } catch let error as HTTPParserError {
-          let isOverflow = error == .headerOverflow
-          try await send(isOverflow ? .headersTooLarge : .text("Bad Request", status: .badRequest), outbound)
+          let fault: ConnectionFault = error == .headerOverflow ? .headersTooLarge : .malformed
+          try await send(door.refusal(of: fault), outbound)
         } catch is CutAnswer {
           // What was written goes out; the missing end tells the caller that there was to be more.
         }
@@ -90,22 +89,22 @@ struct Connection: Sendable {
 
   /// Serves one request. False where the connection cannot be used for another.
   private func serve(_ head: HTTPRequestHead, _ parts: inout Parts, _ outbound: Writer) async throws -> Bool {
-    guard let request = HTTPRequest(strict: head), origin.isOwner || request.authority?.isEmpty == false
+    guard let request = HTTPRequest(strict: head), !origin.isInternet || request.authority?.isEmpty == false
     else {
-      try await send(.text("Bad Request", status: .badRequest), outbound)
+      try await send(door.refusal(of: .malformed), outbound)
       return false
     }
     let limit = door.bodyLimit(for: head.uri)
     let announced = head.headers.first(name: "content-length").map(UInt64.init)
     if let announced, announced.map({ $0 > UInt64(limit) }) ?? true {
       try await send(
-        announced.map { .tooLarge($0, limit: limit) } ?? .text("Bad Request", status: .badRequest), outbound)
+        door.refusal(of: announced.map { .tooLarge($0, limit: limit) } ?? .malformed), outbound)
       return false
     }
     // A connection that asks for another protocol is not read from after this request.
     let isLast = !head.isKeepAlive || head.version != .http1_1 || head.headers.contains(name: "upgrade")
     let expectsContinue = head.headers.first(name: "expect")?.lowercased() == "100-continue"
-    let ticket: FrontDoor.Ticket
+    let ticket: Entrance.Ticket
     switch try await door.admit(request, from: Arrival(origin: origin, localAddress: localAddress)) {
     case .admitted(let admitted):
       ticket = admitted
@@ -121,19 +120,15 @@ struct Connection: Sendable {
       return !isLast
     }
 
-    var share = HeldShare(of: held, for: origin.source)
+    var share = HeldShare(of: held, for: origin.holder)
     let body: ByteBuffer
     switch try await read(&parts, upTo: limit, &share) {
     case .whole(let whole): body = whole
     case .tooLarge(let count):
-      try await send(.tooLarge(count, limit: limit), outbound, for: request)
+      try await send(door.refusal(of: .tooLarge(count, limit: limit)), outbound, for: request)
       return false
     case .noRoom:
-      var response = Response.failure(
-        .serviceUnavailable, type: "server_overloaded",
-        message: "Server is holding too many requests. Retry shortly.")
-      response.headers[.retryAfter] = "1"
-      try await send(response, outbound, for: request)
+      try await send(door.refusal(of: .overloaded), outbound, for: request)
       return false
     case .truncated:
       return false
@@ -213,12 +208,14 @@ struct Connection: Sendable {
 /// A connection's stream until somebody serves it. A stream that nobody will serve, because the host is stopping, is
 /// closed: one that is let go of unread would end the process.
 final class UnservedStream: Sendable {
-  private let stream: Mutex<Connection.Stream?>
+  typealias Stream = NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>
 
-  init(_ stream: Connection.Stream) { self.stream = Mutex(stream) }
+  private let stream: Mutex<Stream?>
+
+  init(_ stream: Stream) { self.stream = Mutex(stream) }
 
   /// The stream, for the one who serves it.
-  func take() -> Connection.Stream? {
+  func take() -> Stream? {
     stream.withLock { stream in
       defer { stream = nil }
       return stream
@@ -236,10 +233,10 @@ private struct CutAnswer: Error {}
 
 /// Writes the parts of an answer to the connection as they come.
 private final class AnswerWriter: ResponseBodyWriter {
-  private let outbound: Connection.Writer
+  private let outbound: NIOAsyncChannelOutboundWriter<HTTPServerResponsePart>
   private(set) var isFinished = false
 
-  init(_ outbound: Connection.Writer) {
+  init(_ outbound: NIOAsyncChannelOutboundWriter<HTTPServerResponsePart>) {
     self.outbound = outbound
   }
 

@@ -10,14 +10,14 @@ final class ConnectionLimiter: Sendable {
   private struct Guest {
     let channel: any Channel
     /// nil for the owner's.
-    let network: SourceAddress?
+    let holder: Holder?
     let standing: ConnectionStanding
     let number: UInt64
   }
 
   private struct State {
     var guests: [ObjectIdentifier: Guest] = [:]
-    var bySource: [SourceAddress: Int] = [:]
+    var bySource: [Holder: Int] = [:]
     var total = 0
     var next: UInt64 = 0
   }
@@ -30,20 +30,20 @@ final class ConnectionLimiter: Sendable {
   }
 
   /// Counts a connection until it closes; false where there are too many. The owner's are not limited.
-  func admit(_ channel: any Channel, from source: SourceAddress?, _ standing: ConnectionStanding) -> Bool {
-    let (id, network) = (ObjectIdentifier(channel), source?.network)
+  func admit(_ channel: any Channel, from holder: Holder?, _ standing: ConnectionStanding) -> Bool {
+    let id = ObjectIdentifier(channel)
     let (isAdmitted, leaving) = state.withLock { state -> (Bool, (any Channel)?) in
       var leaving: (any Channel)?
-      if let network {
-        let isFullForOne = state.bySource[network, default: 0] >= limits.connectionsPerSource
+      if let holder {
+        let isFullForOne = state.bySource[holder, default: 0] >= limits.connectionsPerSource
         if isFullForOne || state.total >= limits.connections {
-          leaving = Self.makeRoom(of: isFullForOne ? network : nil, in: &state)
+          leaving = Self.makeRoom(of: isFullForOne ? holder : nil, in: &state)
           if leaving == nil { return (false, nil) }
         }
-        state.bySource[network, default: 0] += 1
+        state.bySource[holder, default: 0] += 1
         state.total += 1
       }
-      state.guests[id] = Guest(channel: channel, network: network, standing: standing, number: state.next)
+      state.guests[id] = Guest(channel: channel, holder: holder, standing: standing, number: state.next)
       state.next += 1
       return (true, leaving)
     }
@@ -58,14 +58,14 @@ final class ConnectionLimiter: Sendable {
   /// The connections that are open now.
   var open: [any Channel] { state.withLock { $0.guests.values.map(\.channel) } }
 
-  /// Takes away the place of one that may lose it, of this network or of any.
-  private static func makeRoom(of network: SourceAddress?, in state: inout State) -> (any Channel)? {
+  /// Takes away the place of one that may lose it, of this holder or of any.
+  private static func makeRoom(of holder: Holder?, in state: inout State) -> (any Channel)? {
     func weight(_ guest: Guest) -> (Int, UInt64) {
-      (guest.network.flatMap { state.bySource[$0] } ?? 0, UInt64.max - guest.number)
+      (guest.holder.flatMap { state.bySource[$0] } ?? 0, UInt64.max - guest.number)
     }
     while true {
       let candidates = state.guests.lazy.filter { _, guest in
-        guest.network != nil && (network == nil || guest.network == network) && guest.standing.mayGiveWay
+        guest.holder != nil && (holder == nil || guest.holder == holder) && guest.standing.mayGiveWay
       }
       guard let (id, guest) = candidates.max(by: { weight($0.value) < weight($1.value) }) else { return nil }
       guard guest.standing.giveWay() else { continue }
@@ -75,9 +75,9 @@ final class ConnectionLimiter: Sendable {
   }
 
   private static func forget(_ id: ObjectIdentifier, in state: inout State) {
-    guard let guest = state.guests.removeValue(forKey: id), let network = guest.network else { return }
+    guard let guest = state.guests.removeValue(forKey: id), let holder = guest.holder else { return }
     state.total -= 1
-    let left = state.bySource[network, default: 0] - 1
-    state.bySource[network] = left > 0 ? left : nil
+    let left = state.bySource[holder, default: 0] - 1
+    state.bySource[holder] = left > 0 ? left : nil
   }
 }

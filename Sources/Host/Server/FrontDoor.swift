@@ -48,7 +48,7 @@ struct FrontDoor: Sendable {
   }
 
   /// A request that may be answered; only `admit` makes one.
-  struct Ticket: Sendable {
+  struct Ticket: DoorTicket {
     fileprivate let head: HTTPRequest
     fileprivate let match: Routes.Match
     fileprivate let routeClass: RouteClass
@@ -58,16 +58,10 @@ struct FrontDoor: Sendable {
     /// Whether the request proved who asks; what is inside an envelope is not known yet.
     var isProven: Bool {
       switch context.caller.principal {
-      case .owner, .accessKey: true
+      case .owner, .accessKey, .execution: true
       case .anonymous: false
       }
     }
-  }
-
-  /// What the door says to a request's head, before it takes the body.
-  enum Admission: Sendable {
-    case admitted(Ticket)
-    case answered(Response)
   }
 
   /// The most bytes that the body of a request to this target may have.
@@ -79,7 +73,7 @@ struct FrontDoor: Sendable {
   }
 
   /// Decides on a request by its head alone.
-  func admit(_ head: HTTPRequest, from arrival: Arrival) async throws -> Admission {
+  func admit(_ head: HTTPRequest, from arrival: Arrival) async throws -> DoorAdmission<Ticket> {
     if let refusal = Self.headerRefusal(of: head, limits: limits) { return .answered(refusal) }
     var head = head
     head.headerFields[.relayOrigin] = nil
@@ -126,7 +120,8 @@ struct FrontDoor: Sendable {
         case .envelope:
           try await secureDoor.call(body, of: request, from: ticket.arrival, through: self)
         case .greeting, .publicInformation, .handshake, .pairing, .redemption, .catalogue, .inference,
-          .agentCatalogue, .agentDetails, .agentRun, .agentInBody, .administration, .unknown:
+          .agentCatalogue, .agentDetails, .agentRun, .agentInBody, .administration, .sandboxService,
+          .unknown:
           try await whileKeyHolds(for: caller) {
             try await ticket.match.route.handler(request, ticket.context)
           }
@@ -204,7 +199,7 @@ struct FrontDoor: Sendable {
     case .greeting: return .greeting
     case .publicInformation, .handshake, .pairing, .redemption, .envelope: return .publicInformation
     case .catalogue, .inference, .agentCatalogue, .agentDetails, .agentRun, .agentInBody, .administration,
-      .unknown:
+      .sandboxService, .unknown:
       return .catalogue
     }
   }
@@ -229,7 +224,7 @@ extension Arrival {
   var isOpenToVisitors: Bool {
     switch (transport, origin) {
     case (.plain, .loopback), (.plain, .network), (.plain, .relay): true
-    case (.plain, .control), (.plain, .inProcess), (.secureChannel, _): false
+    case (.plain, .control), (.plain, .inProcess), (.plain, .sandbox), (.secureChannel, _): false
     }
   }
 

@@ -64,7 +64,7 @@ struct HostServer: Service {
     }
   }
 
-  private typealias Listener = NIOAsyncChannel<Connection?, Never>
+  private typealias Listener = Acceptor<FrontDoor>.Listener
 
   private func serve() async throws {
     // The control socket comes first: its lock says whether this host is running already.
@@ -96,41 +96,13 @@ struct HostServer: Service {
 
     await withTaskCancellationOrGracefulShutdownHandler {
       await withTaskGroup(of: Void.self) { group in
+        let acceptor = Acceptor(door: door, limiter: limiter)
         for listener in listeners {
-          group.addTask { await accept(from: listener) }
+          group.addTask { await acceptor.accept(from: listener) }
         }
       }
     } onCancelOrGracefulShutdown: {
       for channel in channels { channel.close(promise: nil) }
-    }
-  }
-
-  /// Serves what a listener accepts; returns when it is closed and its connections have ended or were ended.
-  private func accept(from listener: Listener) async {
-    // Nothing is kept of a connection that has ended: whoever opens ever new ones would fill the memory with it.
-    let deadline = await withDiscardingTaskGroup { connections in
-      do {
-        try await listener.executeThenClose { inbound in
-          for try await connection in inbound {
-            if let connection { connections.addTask { await connection.run() } }
-          }
-        }
-      } catch {
-        door.logger.error("a listener failed", metadata: ["error": "\(error)"])
-      }
-      return drain()
-    }
-    deadline.cancel()
-  }
-
-  /// Tells the connections to end with what they answer now.
-  /// - Returns: what ends those that take too long for that.
-  private func drain() -> Task<Void, any Error> {
-    for channel in limiter.open { channel.pipeline.fireUserInboundEventTriggered(ConnectionGuard.Drain()) }
-    let (limiter, timeout) = (limiter, door.limits.drainTimeout)
-    return Task {
-      try await Task.sleep(for: timeout)
-      for channel in limiter.open { channel.close(promise: nil) }
     }
   }
 
@@ -159,9 +131,10 @@ struct HostServer: Service {
     }
   }
 
-  private func admitFromTCP(_ channel: any Channel) throws -> Connection? {
+  private func admitFromTCP(_ channel: any Channel) throws -> Connection<FrontDoor>? {
     let standing = ConnectionStanding()
-    guard let source = SourceAddress(channel.remoteAddress), limiter.admit(channel, from: source, standing)
+    guard let source = SourceAddress(channel.remoteAddress),
+      limiter.admit(channel, from: .network(source.network), standing)
     else {
       Self.turnAway(channel)
       return nil

@@ -55,9 +55,12 @@ public struct SandboxEnvironment: Sendable {
   /// What hides the secrets again in one stream.
   func scrubber(onTerminal: Bool) -> OutputScrubber { OutputScrubber(secrets, onTerminal: onTerminal) }
 
-  func write(to plan: inout LaunchPlan, home: String, terminal: Bool, proxy: UInt16?) {
+  func write(
+    to plan: inout LaunchPlan, home: String, terminal: Bool, proxy: UInt16?, bridge: BridgePlaces?
+  ) {
+    let path = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
     var core = [
-      "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin", "HOME": home,
+      "PATH": bridge == nil ? path : "\(BridgePlaces.programs):\(path)", "HOME": home,
       "SHELL": "/bin/sh",
       "USER": SystemFiles.user, "LOGNAME": SystemFiles.user, "TMPDIR": "/tmp", "LANG": "C.UTF-8",
       "TERM": terminal ? "xterm-256color" : "dumb", "OSAURUS_SANDBOX": "1",
@@ -68,6 +71,7 @@ public struct SandboxEnvironment: Sendable {
         for spelling in [name, name.lowercased()] { core[spelling] = "http://127.0.0.1:\(proxy)" }
       }
     }
+    core.merge(bridge?.variables ?? [:]) { $1 }
     for (name, value) in core.merging(variables, uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }) {
       plan.add(variable: Array("\(name)=\(value)".utf8))
     }
@@ -94,6 +98,9 @@ public final class AgentSecret: Sendable {
     self.name = name
     self.value = value
   }
+
+  /// Why no secret may have this name, if none may.
+  public static func refusal(ofName name: String) -> VariableRefusal? { VariableRules.refusal(ofName: name) }
 
   var count: Int { value.count }
 

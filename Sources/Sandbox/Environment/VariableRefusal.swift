@@ -13,7 +13,8 @@ public enum VariableRefusal: String, Error, Codable, Hashable, Sendable {
   /// Its value has a NUL byte, or is too long.
   case malformedValue = "malformed_value"
 
-  var sentence: String {
+  /// The reason, in words.
+  public var sentence: String {
     switch self {
     case .malformedName: "names are letters, digits and '_', at most 128."
     case .reserved: "the sandbox sets it itself."

@@ -34,6 +34,8 @@ public struct ExecutionRequest: Sendable {
   public var isLong = false
   /// How long it has between being asked to end and being killed.
   public var grace = Duration.seconds(2)
+  /// What it may ask of its host, where its sandbox has a way there.
+  public var hostCalls = HostCalls()
 
   public init(_ command: [String], environment: SandboxEnvironment = SandboxEnvironment()) {
     self.command = command

@@ -5,7 +5,7 @@ struct BubblewrapArguments {
   /// Which descriptor is which in the process that becomes bubblewrap.
   enum Inherited: Int32 {
     case arguments = 3
-    case plan, control, permittedCalls, refusedCalls
+    case plan, control, permittedCalls, refusedCalls, token
   }
 
   /// Where the first process's program is inside.
@@ -23,7 +23,8 @@ struct BubblewrapArguments {
   private(set) var words: [String] = []
 
   /// The words for a profile.
-  init(_ profile: SandboxProfile, initialProgram: String) {
+  /// - Parameter program: what commands ask their host with, where they have a way there.
+  init(_ profile: SandboxProfile, initialProgram: String, program: HostProgram? = nil) {
     let leftOut = profile.leftOut
     self.initialProgram = leftOut.contains(.files) ? initialProgram : "/.sandbox/init"
     words += ["--unshare-user", "--unshare-pid", "--disable-userns", "--assert-userns-disabled"]
@@ -38,6 +39,10 @@ struct BubblewrapArguments {
       words += ["--dev-bind", "/", "/", "--proc", "/proc"]
     } else {
       tree(profile)
+      if let bridge = profile.bridge {
+        words += BridgePlaces(profile.places).words(
+          socket: bridge.socket, tokenDescriptor: Inherited.token.rawValue, program: program)
+      }
       words += [
         "--ro-bind", initialProgram, self.initialProgram, "--remount-ro", "/dev", "--remount-ro", "/",
       ]

@@ -28,7 +28,8 @@ public struct SandboxLauncher: Sendable {
   }
 
   /// Starts a command. The calling thread has to live as long as it runs.
-  func start(_ request: ExecutionRequest) throws(SandboxError) -> SandboxProcess {
+  /// - Parameter pass: what it proves itself with to its host.
+  func start(_ request: ExecutionRequest, pass: BridgePass?) throws(SandboxError) -> SandboxProcess {
     try request.check()
     let survey = MachineSurvey(programs: programs, triesNamespaces: false)
     let layers = try requireLayers(survey)
@@ -45,10 +46,11 @@ public struct SandboxLauncher: Sendable {
       }
       close(place)
     }
-    let arguments = BubblewrapArguments(profile, initialProgram: program)
+    let arguments = BubblewrapArguments(
+      profile, initialProgram: program, program: HostProgram(in: programs ?? MachineSurvey.ownFolder()))
     let plan = plan(for: request, survey, layers)
     do {
-      return try launch(bubblewrap, arguments, plan, request, layers)
+      return try launch(bubblewrap, arguments, plan, request, pass, layers)
     } catch {
       throw .notStarted("\(error)")
     }
@@ -61,7 +63,8 @@ public struct SandboxLauncher: Sendable {
     for word in request.command { plan.add(argument: Array(word.utf8)) }
     request.environment.write(
       to: &plan, home: profile.places.home, terminal: request.terminal != nil,
-      proxy: profile.hasProxy ? EgressProxy.port : nil)
+      proxy: profile.hasProxy ? EgressProxy.port : nil,
+      bridge: profile.bridge.map { _ in BridgePlaces(profile.places) })
     if profile.hasProxy { plan.offerProxy(port: EgressProxy.port) }
     let home = profile.leftOut.contains(.files) ? profile.places.homeFolder.path : profile.places.home
     plan.set(folder: request.folder?.text ?? home)
@@ -97,13 +100,14 @@ public struct SandboxLauncher: Sendable {
     rules += [("/dev/shm", .writing), ("/tmp", .writing)]
     rules += [(profile.places.home, .writing), (AgentPlaces.shared, .writing)]
     for grant in profile.grants { rules.append((grant.place, grant.isWritable ? .writing : .reading)) }
+    if profile.bridge != nil { rules += BridgePlaces(profile.places).rules }
     ruleset.rules = rules.map { (path: $0.0, rights: $0.1) }
     return ruleset
   }
 
   private func launch(
     _ bubblewrap: String, _ arguments: BubblewrapArguments, _ plan: LaunchPlan, _ request: ExecutionRequest,
-    _ layers: [LayerReport]
+    _ pass: BridgePass?, _ layers: [LayerReport]
   ) throws(SystemError) -> SandboxProcess {
     let filters = try SystemCallFilters.programs(profile.network.sockets)
     let argumentFile = try Descriptor.memory("arguments", arguments.bytes)
@@ -111,6 +115,7 @@ public struct SandboxLauncher: Sendable {
     let permitted = try Descriptor.memory("filter", filters.permitted)
     let refused = try Descriptor.memory("filter", filters.refused)
     let control = try DescriptorPair(osr_packet_pair)
+    let token = try Descriptor.memory("token", pass?.tokenBytes() ?? [])
     let streams = try StandardStreams.open(for: request)
     var group: ControlGroup?
     if case .success(let groups) = profile.controlGroups {
@@ -120,7 +125,7 @@ public struct SandboxLauncher: Sendable {
       bubblewrap, arguments.command,
       streams.theirs + [
         argumentFile.number, planFile.number, control.theirs.number, permitted.number, refused.number,
-      ], cgroup: group?.entry.number ?? -1)
+      ] + (pass == nil ? [] : [token.number]), cgroup: group?.entry.number ?? -1)
     return SandboxProcess(
       process, control: control.ours, streams: streams, group: group, layers: layers)
   }

@@ -10,6 +10,8 @@ public struct SandboxProfile: Sendable {
   /// Told of each connection that a command asked the proxy for, when it is over, from a thread of the proxy's.
   public var onConnection: (@Sendable (EgressRecord) -> Void)?
   public var limits = ResourceLimits()
+  /// The way to the host; nil for none.
+  public var bridge: SandboxBridge?
   /// The layers that the owner does without where this machine does not have them. They are shown in every result.
   public var waived: Set<IsolationLayer> = []
   /// For tests of the layers: those that are left out although they are there.

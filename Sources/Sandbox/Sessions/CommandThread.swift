@@ -18,10 +18,16 @@ struct CommandThread {
     let begin = ContinuousClock.now
     osr_block_signals()
     do {
-      var process = try launcher.start(session.request)
+      let pass = try launcher.profile.bridge.map { bridge throws(SandboxError) in
+        try bridge.admit(session.request.hostCalls)
+      }
+      defer { pass?.revoke() }
+      var process = try launcher.start(session.request, pass: pass)
       var watch = CommandWatch(session: session, launcher: launcher, begin: begin)
       watch.run(&process)
       watch.closeProxy()
+      // Whoever sees the result knows that its pass is worth nothing any more.
+      pass?.revoke()
       session.settle(watch.outcome(layers: process.layers))
     } catch {
       session.settle(.failed(error))

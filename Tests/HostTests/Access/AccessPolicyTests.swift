@@ -1,3 +1,4 @@
+import Foundation
 import Identity
 import Testing
 
@@ -29,8 +30,36 @@ struct AccessPolicyTests {
     ("agentRun of none", { _ in .agentRun(nil) }, "a1auasus"),
     ("agentInBody", { _ in .agentInBody }, "a1auaaua"),
     ("administration", { _ in .administration }, "a1444444"),
+    ("sandboxService", { _ in .sandboxService(agent: nil) }, "41444444"),
     ("unknown", { _ in .unknown }, "41444444"),
   ]
+
+  @Test(
+    "code in a sandbox is served as its own agent, by a pass and a socket that agree, and is let to nothing else"
+  )
+  func sandboxes() throws {
+    let host = try TestHost()
+    let (agent, other) = (UUID(), UUID())
+    func decide(_ route: RouteClass, at socket: UUID, _ principal: Caller.Principal) -> Decision {
+      AccessPolicy().decide(
+        route, Caller(origin: .sandbox(agent: socket), transport: .plain, principal: principal))
+    }
+    let pass = Caller.Principal.execution(SandboxExecution(id: UUID(), agent: agent))
+    for (named, decision) in [(nil, Decision.allow), (agent, .allow), (other, .scopeDenied)] {
+      #expect(decide(.sandboxService(agent: named), at: agent, pass) == decision)
+      #expect(decide(.sandboxService(agent: named), at: other, pass) == .unauthenticated(.unknownPass))
+    }
+    for (name, route, _) in Self.matrix where name != "sandboxService" {
+      #expect(decide(route(host), at: agent, pass) == .notFound, "\(name)")
+    }
+    for stranger in [Caller.Principal.owner, .anonymous(.noKeys), .anonymous(.unknownPass)] {
+      #expect(decide(.sandboxService(agent: nil), at: agent, stranger) == .unauthenticated(.unknownPass))
+      #expect(decide(.administration, at: agent, stranger) == .unauthenticated(.unknownPass))
+    }
+    // Nor is a pass worth anything where keys are.
+    let elsewhere = Caller(origin: .network(TestHost.elsewhere), transport: .plain, principal: pass)
+    #expect(AccessPolicy().decide(.inference, elsewhere) == .unauthenticated(.unknownPass))
+  }
 
   @Test("every class of route answers every kind of caller as the table says", arguments: matrix.indices)
   func wholeMatrix(row: Int) throws {

@@ -83,6 +83,7 @@ struct ControlFailure: Error, Hashable {
       case .unavailable: (.serviceUnavailable, "storage_unavailable")
       case .malformedAttachment: (.internalServerError, "attachment_malformed")
       case .nameTaken: (.conflict, "name_taken")
+      case .tooManySecrets, .tooManySettings: (.conflict, "too_many")
       case .badName, .identity: (.badRequest, "invalid_request")
       case .indexGiven: (.conflict, "index_given")
       case .indicesExhausted: (.conflict, "indices_exhausted")

@@ -1,0 +1,62 @@
+public import SecretMemory
+import Synchronization
+
+/// The way from an agent's commands to their host: a Unix socket that only its sandboxes see, and a pass for each command.
+public struct SandboxBridge: Sendable {
+  /// The socket on this machine.
+  public let socket: String
+  /// Lets one command in.
+  let admit: @Sendable (HostCalls) throws(SandboxError) -> BridgePass
+
+  /// - Parameters:
+  ///   - socket: the agent's socket on this machine.
+  ///   - admit: makes a pass for one command.
+  public init(socket: String, admit: @escaping @Sendable (HostCalls) throws(SandboxError) -> BridgePass) {
+    self.socket = socket
+    self.admit = admit
+  }
+}
+
+/// What one command may ask of its host besides what every command of its agent may.
+public struct HostCalls: Hashable, Sendable {
+  /// The tools that it may call, by their exact names. None, unless it is said.
+  public var tools: Set<String>
+  /// The plugin whose command it is.
+  public var plugin: String?
+
+  public init(tools: Set<String> = [], plugin: String? = nil) {
+    self.tools = tools
+    self.plugin = plugin
+  }
+}
+
+/// What one command proves itself with to its host. It holds until the command ends, whatever becomes of its text.
+public final class BridgePass: Sendable {
+  private let token: SecretBytes
+  private let whenOver: Mutex<(@Sendable () -> Void)?>
+
+  /// - Parameters:
+  ///   - token: what the command finds in its file.
+  ///   - whenOver: takes it back; called once.
+  public init(token: consuming SecretBytes, whenOver: @escaping @Sendable () -> Void) {
+    self.token = token
+    self.whenOver = Mutex(whenOver)
+  }
+
+  deinit { revoke() }
+
+  /// Takes it back.
+  public func revoke() {
+    let over = whenOver.withLock { whenOver in
+      defer { whenOver = nil }
+      return whenOver
+    }
+    over?()
+  }
+
+  /// Lends the token.
+  public func withToken<Result>(_ body: (borrowing SecretBytes) -> Result) -> Result { body(token) }
+
+  /// What the command's file has.
+  func tokenBytes() -> [UInt8] { token.withUnsafeBytes { Array($0) } }
+}
