@@ -173,7 +173,8 @@ let package = Package(
       name: "osaurus-host",
       dependencies: [
         "Host", "Connector", "Discovery", "Pairing", "Inference", "Sandbox", "Storage", "Keyring", "Identity",
-        "SecretMemory", "CQRCode", argumentParser, httpClient, nioCore, nioHTTP1, log, lifecycle, signals,
+        "SecretMemory", "CQRCode", argumentParser, crypto, httpClient, nioCore, nioHTTP1, log, lifecycle,
+        signals,
         subprocess, systemPackage,
       ],
       swiftSettings: strict, linkerSettings: sqlcipherLinking),

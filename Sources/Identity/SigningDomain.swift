@@ -15,6 +15,8 @@ public enum SigningDomain: String, CaseIterable, Sendable {
   case secureChannel = "Osaurus Secure Channel"
   /// A message to a relay, by an agent (EIP-191, `personal_sign`).
   case ethereum = "Ethereum Signed Message"
+  /// A checkpoint of a host's audit, by the master. (Docs/AUDIT.md)
+  case audit = "Osaurus Host Audit Checkpoint"
 
   /// The 32 bytes that are signed: Keccak-256(0x19 ‖ prefix ‖ ":\n" ‖ decimal length ‖ payload).
   public func digest(of payload: UnsafeRawBufferPointer) -> [UInt8] {

@@ -226,6 +226,63 @@ public enum HostSchema {
           ) STRICT, WITHOUT ROWID;
           """)
     }
+    migrator.registerMigration("11 audit") { database in
+      try database.execute(
+        sql: """
+          -- What was run and refused: the bytes that Docs/AUDIT.md describes, and what they are found by.
+          CREATE TABLE audit (
+            sequence INTEGER PRIMARY KEY NOT NULL,
+            time INTEGER NOT NULL,
+            kind INTEGER NOT NULL,
+            subject TEXT,
+            record BLOB NOT NULL,
+            hash BLOB NOT NULL
+          ) STRICT;
+          CREATE INDEX audit_subject ON audit (subject, sequence);
+          CREATE INDEX audit_bindings ON audit (sequence) WHERE kind = 1;
+
+          CREATE TABLE audit_checkpoints (
+            sequence INTEGER PRIMARY KEY NOT NULL,
+            time INTEGER NOT NULL,
+            host TEXT NOT NULL,
+            signer TEXT NOT NULL,
+            signature BLOB NOT NULL
+          ) STRICT;
+
+          -- One row. last is the newest record that there ever was; floor is the newest one that the owner removed, with what
+          -- the chain goes on from.
+          CREATE TABLE audit_bounds (
+            id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+            last INTEGER NOT NULL,
+            floor INTEGER NOT NULL,
+            hash BLOB NOT NULL,
+            host TEXT,
+            signer TEXT
+          ) STRICT;
+          INSERT INTO audit_bounds (id, last, floor, hash) VALUES (1, 0, 0, zeroblob(32));
+
+          -- What was written stays as it was, until the owner removes what is old.
+          CREATE TRIGGER audit_goes_on BEFORE INSERT ON audit
+            WHEN NEW.sequence <> ifnull((SELECT last FROM audit_bounds), 0) + 1
+            BEGIN SELECT RAISE(ABORT, 'a record of the audit follows the last one'); END;
+          CREATE TRIGGER audit_stays_as_it_is BEFORE UPDATE ON audit
+            BEGIN SELECT RAISE(ABORT, 'a record of the audit stays as it is'); END;
+          CREATE TRIGGER audit_stays BEFORE DELETE ON audit
+            WHEN OLD.sequence > ifnull((SELECT floor FROM audit_bounds), 0)
+            BEGIN SELECT RAISE(ABORT, 'a record of the audit stays'); END;
+          CREATE TRIGGER audit_checkpoints_stay_as_they_are BEFORE UPDATE ON audit_checkpoints
+            BEGIN SELECT RAISE(ABORT, 'a checkpoint of the audit stays as it is'); END;
+          CREATE TRIGGER audit_checkpoints_stay BEFORE DELETE ON audit_checkpoints
+            WHEN OLD.sequence >= ifnull((SELECT floor FROM audit_bounds), 0)
+            BEGIN SELECT RAISE(ABORT, 'a checkpoint of the audit stays'); END;
+          CREATE TRIGGER audit_bounds_rise BEFORE UPDATE ON audit_bounds
+            WHEN NEW.last < OLD.last OR NEW.floor < OLD.floor OR NEW.floor > NEW.last
+              OR (NEW.floor = OLD.floor AND NEW.hash <> OLD.hash)
+            BEGIN SELECT RAISE(ABORT, 'the bounds of the audit only rise'); END;
+          CREATE TRIGGER audit_bounds_stay BEFORE DELETE ON audit_bounds
+            BEGIN SELECT RAISE(ABORT, 'the bounds of the audit stay'); END;
+          """)
+    }
     return migrator
   }
 }

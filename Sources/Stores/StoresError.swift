@@ -46,6 +46,8 @@ public enum StoresError: Error, Hashable, Sendable {
   case unavailable(reason: String)
   /// An attachment's row makes no sense.
   case malformedAttachment
+  /// The audit has no room, and nothing in it is old enough to go by itself.
+  case auditFull
   /// The key could not be derived.
   case identity(IdentityError)
 }
@@ -82,6 +84,11 @@ extension StoresError: CustomStringConvertible {
     case .unavailable(let reason): "What this host stores cannot be used now. \(reason)"
     case .malformedAttachment:
       "An attachment is not as it was written; 'osaurus-host storage verify' tells which."
+    case .auditFull:
+      """
+      The audit is full, and nothing runs unrecorded: export it with 'osaurus-host audit export FILE', then make room with \
+      'osaurus-host audit prune'.
+      """
     case .identity(let error): error.description
     }
   }

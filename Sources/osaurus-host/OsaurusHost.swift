@@ -32,6 +32,7 @@ struct OsaurusHost: AsyncParsableCommand {
           AgentCommand.self, KeyCommand.self, InviteCommand.self, PairCommand.self,
           PeerCommand.self, RelayCommand.self, ModelCommand.self, RunCommand.self,
           ChatCommand.self, MemoryCommand.self, ToolCommand.self, SandboxCommand.self,
+          AuditCommand.self,
         ]),
       CommandGroup(name: "Other hosts", subcommands: [ConnectCommand.self]),
     ])

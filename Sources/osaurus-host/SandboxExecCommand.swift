@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Host
 import Keyring
 import Sandbox
 
@@ -16,7 +17,7 @@ struct SandboxExecCommand: AsyncParsableCommand {
 
       Without --agent the home is an empty one that is gone afterwards. Its exit code is this command's: 128 and the number \
       of a signal, 124 after the time limit. 125 means that it did not run. With --json the result is printed as an object, \
-      and the exit code is 0 if it ran.
+      and the exit code is 0 if it ran. Where there is a host, its audit has a record of it: see 'osaurus-host audit'.
       """)
 
   @Option(help: "The agent in whose home it runs: its name, id or address.") var agent: String?
@@ -88,17 +89,29 @@ struct SandboxExecCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let place = try await SandboxPlace.of(agent)
-    defer { place.leave() }
-    guard bridge, let agent else { return try await run(in: place, bridge: nil) }
-    try await OwnersBridge.lend(to: agent, tools: tool) { try await run(in: place, bridge: $0) }
+    try await ExecutionAudit.keeping(required: agent != nil) { audit in
+      let place = try await SandboxPlace.of(agent, audit.owner)
+      defer { place.leave() }
+      guard bridge, let agent else { return try await run(in: place, audit, bridge: nil) }
+      try await OwnersBridge.lend(to: agent, tools: tool) { try await run(in: place, audit, bridge: $0) }
+    }
   }
 
-  private func run(in place: SandboxPlace, bridge: SandboxBridge?) async throws {
-    var profile = try profile(place.places)
-    profile.bridge = bridge
-    let launcher = try SandboxLauncher(profile: profile)
-    let request = try request(in: launcher.profile)
+  private func run(in place: SandboxPlace, _ audit: ExecutionAudit, bridge: SandboxBridge?) async throws {
+    let execution = audit.execution(of: command, agent: agent == nil ? nil : place.agent)
+    let launcher: SandboxLauncher
+    let request: ExecutionRequest
+    do {
+      var profile = try profile(place.places)
+      profile.bridge = bridge
+      launcher = try SandboxLauncher(profile: profile)
+      request = try self.request(in: launcher.profile)
+      try request.check()
+    } catch {
+      try await execution.refused((error as? SandboxError)?.refusalWords ?? "path")
+      throw error
+    }
+    let begun = try await execution.begun()
     // The terminal's own words would be part of an object.
     let onTerminal = !output.json && Terminal.inputIsTerminal && Terminal.outputIsTerminal
     let result: ExecutionResult
@@ -106,11 +119,13 @@ struct SandboxExecCommand: AsyncParsableCommand {
       result = try await SandboxConsole(isInteractive: onTerminal, isQuiet: output.json).run(
         request, with: launcher)
     } catch let error as SandboxError {
+      await begun?.notStarted(error.refusalWords)
       if output.json { throw error }
       let failure = FailureTranslation.failure(for: error)
       Terminal.note("osaurus-host: \(failure)")
       throw ExitCode(125)
     }
+    await begun?.ended(result)
     if output.json { return Terminal.say(try JSONText.encode(SandboxOutcome(result))) }
     for weakness in result.weaknesses {
       Terminal.note("osaurus-host: ran without \(weakness.layer.plainWords): \(weakness.detail)")
@@ -164,17 +179,24 @@ struct SandboxPlace {
   private let temporary: URL?
 
   static func of(_ agent: String?) async throws -> SandboxPlace {
+    guard let agent else { return try await of(nil, nil) }
+    return try await Owner.withConnection { try await of(agent, $0) }
+  }
+
+  /// - Parameter owner: the way to the host, which an agent takes.
+  static func of(_ agent: String?, _ owner: Owner?) async throws -> SandboxPlace {
     if let agent {
-      let id = try await Owner.withConnection { try await AgentRow.find(agent, $0).id }
+      guard let owner else { throw HostError.notInitialised }
+      let id = try await AgentRow.find(agent, owner).id
       guard let id = UUID(uuidString: id) else { throw CommandFailure.notFound("'\(agent)' has no sandbox.") }
       let folder = try OpenHost.folders().data.appending(path: "sandbox")
       return SandboxPlace(agent: id, places: AgentPlaces(agent: id, in: folder), temporary: nil)
     }
+    let id = UUID()
     let folder = FileManager.default.temporaryDirectory.resolvingSymlinksInPath()
       .appending(path: "osaurus-sandbox-\(UUID().uuidString)")
     try FileManager.default.createDirectory(
       at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
-    let id = UUID()
     return SandboxPlace(
       agent: id, places: AgentPlaces(agent: id, in: folder.appending(path: "sandbox")), temporary: folder)
   }

@@ -14,6 +14,7 @@ struct SigningDomainTests {
       (.invite, "14833d027edacb223ede66cb7cf2cbd7ff9792a5050e80585576a4e6f1cad8ec"),
       (.secureChannel, "7ff257a115cbecd8606a264149844469616d54c861d6b7541451c29e4f5400c9"),
       (.ethereum, "95ac67d56e37f2a1e1d5d792fea581037d1973232c08086918115917d5a85fbf"),
+      (.audit, "39c82f5c79da5f90ecc1e618afe9b592552dfcd5365c9a8ae9dd42c075934971"),
     ])
   func digests(domain: SigningDomain, digest: String) {
     #expect(Hex.string(domain.digest(of: Array("test payload".utf8))) == digest)
@@ -30,7 +31,7 @@ struct SigningDomainTests {
 
   @Test("no domain's prefix is another's, so that no signature passes for one of another domain")
   func apart() throws {
-    #expect(Set(SigningDomain.allCases.map(\.rawValue)).count == 7)
+    #expect(Set(SigningDomain.allCases.map(\.rawValue)).count == 8)
     let key = try MasterKey.alice().signingKey
     let payload = Array("payload".utf8)
     for made in SigningDomain.allCases {

@@ -28,7 +28,7 @@ struct SchemaTests {
         "1 agents, access keys and revocations", "2 trusted issuers and the use of access keys", "3 invites",
         "4 identity health and recovery", "5 devices", "6 pairing",
         "7 agents to be forgotten", "8 relay", "9 permission modes",
-        "10 secrets and settings in sandboxes",
+        "10 secrets and settings in sandboxes", "11 audit",
       ])
     #expect(
       ChatSchema.migrator.migrations == [
@@ -45,7 +45,7 @@ struct SchemaTests {
     let (host, chat) = (try await digest(stores.host), try await digest(stores.chat))
     let memory = try await digest(stores.memory)
     let (methods, tools) = (try await digest(stores.methodology), try await digest(stores.toolIndex))
-    #expect(host == "88fb697643c35f75da231da28eaef87b5675cf92d839c965c0b9ecc0a929ff4a")
+    #expect(host == "9a35c36abe6c4a892bb61170f82204f6a359fb59ec4816bf4e738661c44ed708")
     #expect(chat == "87c335e2b263dffc62a69516d0bcac6e411af0ec4195434c7246741d4b389bca")
     #expect(methods == "03b639b82264ed171fcd1100561f141863605b39c55cde63369acd7006a9435f")
     #expect(tools == "e0dede394e0a98740dce54f001caadb69204ac47b9570a9e4e13b7c8e3ee9b4d")
@@ -122,7 +122,7 @@ struct SchemaTests {
       .ownAddress(Address(bytes: [UInt8](repeating: 1, count: 20))!),
       .notTrusted(Address(bytes: [UInt8](repeating: 1, count: 20))!), .counterMissing, .noSuchSession,
       .nameTaken("a"), .badName, .indexGiven(1), .indicesExhausted,
-      .unavailable(reason: "It is damaged."), .malformedAttachment,
+      .unavailable(reason: "It is damaged."), .malformedAttachment, .auditFull,
     ])
   func sentence(error: StoresError) {
     #expect(error.description.hasSuffix("."))

@@ -68,6 +68,7 @@ enum HostRouter {
     routes.add(MemoryRoutes(access: services.access, memory: services.memory, policy: policy))
     routes.add(ControlMemoryRoutes(agents: services.agents, memory: services.memory))
     routes.add(ControlToolRoutes(tools: services.tools))
+    routes.add(ControlAuditRoutes(audit: services.audit, agents: services.agents))
     routes.add(ControlSandboxRoutes(agents: services.agents, sandboxes: services.sandboxes))
     routes.add(ControlStatusRoutes(services: services))
     routes.add(

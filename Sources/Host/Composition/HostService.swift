@@ -6,6 +6,7 @@ import Keyring
 import Logging
 import Sandbox
 public import ServiceLifecycle
+import Stores
 import Synchronization
 
 /// Where the service listens, once it does; what `status` tells.
@@ -77,6 +78,7 @@ public struct HostService: Service {
         group.addTask {
           await services.access.uses.keepWriting(to: services.keys, logger: services.logger)
         }
+        group.addTask { await services.audit.keepSigning() }
         group.addTask { await services.maintenance.run() }
         group.addTask { await services.sandboxes.run() }
         group.addTask {

@@ -7,7 +7,7 @@ public import Keyring
 public import Logging
 import Sandbox
 import Storage
-import Stores
+public import Stores
 import Synchronization
 
 /// The composition root: everything that a host consists of, opened in the order in which it depends on each
@@ -32,6 +32,8 @@ public final class HostServices: Sendable {
   let requestTokens: RequestTokenStore
   let trusted: TrustedIssuerStore
   let identity: IdentityStore
+  /// What was run in a sandbox, and what was refused.
+  public let audit: AuditLog
   /// Whose the database was when it was opened.
   let identityAtOpen = Mutex<Address?>(nil)
   let chats: ChatStore
@@ -87,6 +89,11 @@ public final class HostServices: Sendable {
       services.identityAtOpen.withLock { $0 = settled }
       try await services.access.refresh()
       try await services.finishForgetting()
+      do {
+        try await services.audit.store.settle()
+      } catch {
+        logger.warning("the audit does not know of the new identity yet", metadata: ["error": "\(error)"])
+      }
       return services
     } catch {
       try? await client.shutdown()
@@ -120,6 +127,10 @@ public final class HostServices: Sendable {
     requestTokens = RequestTokenStore(databases.host)
     trusted = TrustedIssuerStore(databases.host)
     identity = IdentityStore(databases.host)
+    audit = AuditLog(
+      AuditStore(
+        databases.host, host: settings.hostID, identity: master.address, key: master.signingKey)
+    ) { logger.error("a record of the audit could not be written", metadata: ["error": "\($0)"]) }
     var runtimeSettings = ManagedRuntime.Settings()
     runtimeSettings.idleLimit = settings.modelIdleStop
     runtime = ManagedRuntime(
@@ -155,6 +166,7 @@ public final class HostServices: Sendable {
     await runtime.shutdown()
     await runner.settle()
     await access.uses.flush(to: keys, logger: logger)
+    await audit.close()
     try? await client.shutdown()
     await databases.cabinet.closeAll()
     databases.close()

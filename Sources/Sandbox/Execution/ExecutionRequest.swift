@@ -43,7 +43,7 @@ public struct ExecutionRequest: Sendable {
   }
 
   /// - Throws: ``SandboxError/invalidRequest(_:)``.
-  func check() throws(SandboxError) {
+  public func check() throws(SandboxError) {
     guard let program = command.first, !program.isEmpty else { throw .invalidRequest("there is no command") }
     guard !command.contains(where: { $0.utf8.contains(0) }) else {
       throw .invalidRequest("an argument has a NUL byte")

@@ -7,6 +7,7 @@ wrong.
     osaurus_wire models FILE
     osaurus_wire run FILE PROMPT…            (each prompt is a call of the same session)
     osaurus_wire refusals FILE
+    osaurus_wire audit FILE                  (an export of 'audit export')
     osaurus_wire host [MANNER]               (until standard input ends)
 """
 
@@ -14,7 +15,7 @@ import argparse
 import json
 import sys
 
-from . import connector, host, refusals, self_test
+from . import audit, connector, host, refusals, self_test
 from .encoding import WireError
 
 
@@ -36,6 +37,7 @@ def arguments():
     run.add_argument("peer")
     run.add_argument("prompts", nargs="+")
     commands.add_parser("refusals").add_argument("peer")
+    commands.add_parser("audit").add_argument("export")
     commands.add_parser("host").add_argument("manner", nargs="?", choices=host.MANNERS, default="well")
     return parser.parse_args()
 
@@ -60,6 +62,9 @@ def carry_out(order):
             tell(channel.run(prompt))
     elif order.command == "refusals":
         tell({"refused": refusals.check_all(connector.remembered(order.peer))})
+    elif order.command == "audit":
+        with open(order.export, encoding="utf-8") as lines:
+            tell(audit.verify(lines))
     else:
         server = host.serve(order.manner, tell)
         sys.stdin.read()

@@ -87,6 +87,7 @@ struct ControlFailure: Error, Hashable {
       case .badName, .identity: (.badRequest, "invalid_request")
       case .indexGiven: (.conflict, "index_given")
       case .indicesExhausted: (.conflict, "indices_exhausted")
+      case .auditFull: (.conflict, "audit_full")
       case .counterMissing: (.internalServerError, "database_damaged")
       }
     self.init(status: status, code: code, message: error.description)
