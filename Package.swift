@@ -150,7 +150,7 @@ let package = Package(
       [
         "Identity", "SecretMemory", crypto, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL, log, lifecycle,
       ]),
-    floor("Sandbox", ["SecretMemory", "CIsolation", crypto, nioCore, nioPosix, nioHTTP1]),
+    floor("Sandbox", ["SecretMemory", "CIsolation", "CArchive", crypto, nioCore, nioPosix, nioHTTP1]),
     floor("Agents", ["Stores", "Inference", "Identity", log]),
     floor(
       "Host",
@@ -208,7 +208,7 @@ let package = Package(
         "Relay", "Identity", "SecretMemory", "TestSupport", "osaurus-relay", argumentParser, nioCore,
         nioPosix, nioHTTP1, nioWebSocket, nioSSL, log, lifecycle,
       ]),
-    tests("Sandbox", ["Sandbox", "SecretMemory", nioCore, nioPosix]),
+    tests("Sandbox", ["Sandbox", "SecretMemory", crypto, nioCore, nioPosix]),
     tests("Agents", ["Agents", "Inference", "Stores", "Storage", "Keyring", "Identity", "SecretMemory"]),
     tests(
       "Host",

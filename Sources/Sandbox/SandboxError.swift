@@ -21,6 +21,12 @@ public enum SandboxError: Error, Hashable, Sendable {
   case grantRefused(path: String, reason: String)
   /// A folder of the sandbox on this machine could not be made or opened.
   case folder(path: String, reason: String)
+  /// The archive of a root image is not the one whose SHA-256 was named.
+  case imageMismatch(expected: String, actual: String)
+  /// The archive of a root image is none that can be used.
+  case imageRefused(String)
+  /// The root image is not as it was unpacked.
+  case imageChanged(String)
   /// As many commands run as may.
   case tooManyRunning(Int)
   /// There is no such command session, or it is another agent's.
@@ -46,6 +52,10 @@ extension SandboxError: CustomStringConvertible {
     case .targetRefused(let text, let reason): "'\(text)' cannot be on the list of hosts: \(reason)."
     case .grantRefused(let path, let reason): "'\(path)' cannot be a workspace: \(reason)"
     case .folder(let path, let reason): "'\(path)' cannot be used: \(reason)"
+    case .imageMismatch(let expected, let actual):
+      "The image is not the one that was named: its SHA-256 is \(actual), not \(expected). Nothing was changed."
+    case .imageRefused(let reason): "The image cannot be used: \(reason)."
+    case .imageChanged(let path): "The image in '\(path)' is not as it was unpacked, and nothing runs in it."
     case .tooManyRunning(let most): "\(most) commands run already, which is as many as may."
     case .noSuchSession: "There is no such command."
     case .inputClosed: "The command takes no input."
@@ -59,6 +69,9 @@ extension SandboxError: CustomStringConvertible {
     case .layerMissing(_, _, let remedy): remedy
     case .programMissing: "Build and install again: swift build -c release"
     case .notStarted: "Look at what is missing: osaurus-host sandbox status"
+    case .imageMismatch: "Get it anew from where its SHA-256 was told to you, and do not use this one."
+    case .imageChanged:
+      "Set it again with 'osaurus-host sandbox image set', or go without: osaurus-host sandbox image remove"
     case .tooManyRunning: "End one, or wait until one ends."
     case .variableRefused(_, let refusal): refusal.nextStep
     case .targetRefused: "Write names with ports: deb.example.org:443,*.example.com:443"

@@ -17,6 +17,7 @@ struct SandboxCommand: AsyncParsableCommand {
     subcommands: [
       Status.self, SandboxExecCommand.self, SandboxCallCommand.self, SandboxDoctorCommand.self,
       SandboxJudgeCommand.self, Requests.self, Approve.self, Deny.self, Mode.self, Revoke.self,
+      SandboxImageCommand.self,
     ],
     defaultSubcommand: Status.self)
 

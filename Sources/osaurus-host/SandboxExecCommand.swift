@@ -143,6 +143,7 @@ struct SandboxExecCommand: AsyncParsableCommand {
       }
     }
     profile.network = network
+    profile.root = try RootImages(in: OpenHost.folders().data.appending(path: "sandbox")).current()
     profile.limits.memory = UInt64(memory) << 20
     profile.limits.processes = UInt64(processes)
     profile.limits.processors = processors

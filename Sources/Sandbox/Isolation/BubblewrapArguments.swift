@@ -57,19 +57,17 @@ struct BubblewrapArguments {
   var bytes: [UInt8] { words.flatMap { Array($0.utf8) + [0] } }
 
   private mutating func tree(_ profile: SandboxProfile) {
-    words += ["--ro-bind", "/usr", "/usr"]
-    for name in ["bin", "sbin", "lib", "lib32", "lib64", "libx32"] {
-      if let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/\(name)") {
+    let root = profile.root?.folder ?? ""
+    for name in RootImage.folders {
+      if let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(root)/\(name)") {
         words += ["--symlink", target, "/\(name)"]
-      } else if FileManager.default.fileExists(atPath: "/\(name)") {
-        words += ["--ro-bind", "/\(name)", "/\(name)"]
+      } else if FileManager.default.fileExists(atPath: "\(root)/\(name)") {
+        words += ["--ro-bind", "\(root)/\(name)", "/\(name)"]
       }
     }
     words += ["--ro-bind", profile.places.systemFolder.path, "/etc"]
-    for (path, _) in SystemFiles.fromThisMachine where FileManager.default.fileExists(atPath: "/etc/\(path)")
-    {
-      words += ["--ro-bind", "/etc/\(path)", "/etc/\(path)"]
-    }
+    let settings = profile.root?.presentSettings ?? SystemFiles.presentOnThisMachine
+    for path in settings { words += ["--ro-bind", "\(root)/etc/\(path)", "/etc/\(path)"] }
     words += ["--proc", "/proc", "--dev", "/dev"]
     let size = profile.leftOut.contains(.limits) ? [] : ["--size", "\(profile.limits.temporaryFiles)"]
     for folder in ["/tmp", "/dev/shm"] { words += size + ["--perms", "1777", "--tmpfs", folder] }

@@ -9,6 +9,8 @@ public struct SandboxProfile: Sendable {
   public var network = NetworkAccess.none
   /// Told of each connection that a command asked the proxy for, when it is over, from a thread of the proxy's.
   public var onConnection: (@Sendable (EgressRecord) -> Void)?
+  /// What stands in the place of this machine's programs and libraries; nil for these.
+  public var root: RootImage?
   public var limits = ResourceLimits()
   /// The way to the host; nil for none.
   public var bridge: SandboxBridge?

@@ -7,6 +7,9 @@ struct SystemFiles {
   static let fromThisMachine: [(path: String, isFolder: Bool)] = [
     ("ld.so.cache", false), ("alternatives", true), ("ssl/certs", true),
   ]
+  static var presentOnThisMachine: [String] {
+    fromThisMachine.map(\.path).filter { FileManager.default.fileExists(atPath: "/etc/\($0)") }
+  }
   /// The user inside.
   static let user = "agent"
   static let userID = 1000
@@ -30,8 +33,7 @@ struct SystemFiles {
   }
 
   func write() throws(SandboxError) {
-    for (path, isFolder) in Self.fromThisMachine where FileManager.default.fileExists(atPath: "/etc/\(path)")
-    {
+    for (path, isFolder) in Self.fromThisMachine {
       let place = places.systemFolder.appending(path: path)
       if isFolder {
         if path.contains("/") { try AgentPlaces.make(place.deletingLastPathComponent()) }
