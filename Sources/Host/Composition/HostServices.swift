@@ -121,9 +121,6 @@ public final class HostServices: Sendable {
     peers = PeerStore(databases.host)
     let modes = PermissionModeStore(databases.host)
     permissionModes = modes
-    permissions = PermissionDesk(judgingIn: folders.data.appending(path: "sandbox")) {
-      try await modes.permissionMode(of: $0)
-    }
     requestTokens = RequestTokenStore(databases.host)
     trusted = TrustedIssuerStore(databases.host)
     identity = IdentityStore(databases.host)
@@ -131,6 +128,10 @@ public final class HostServices: Sendable {
       AuditStore(
         databases.host, host: settings.hostID, identity: master.address, key: master.signingKey)
     ) { logger.error("a record of the audit could not be written", metadata: ["error": "\($0)"]) }
+    permissions = PermissionDesk(
+      judgingIn: folders.data.appending(path: "sandbox"),
+      modes: { try await modes.permissionMode(of: $0) },
+      record: { [audit] in AuditEvent.permissions($0).map(audit.note) })
     var runtimeSettings = ManagedRuntime.Settings()
     runtimeSettings.idleLimit = settings.modelIdleStop
     runtime = ManagedRuntime(
