@@ -172,10 +172,9 @@ let package = Package(
     .executableTarget(
       name: "osaurus-host",
       dependencies: [
-        "Host", "Connector", "Discovery", "Pairing", "Inference", "Sandbox", "Storage", "Keyring", "Identity",
-        "SecretMemory", "CQRCode", argumentParser, crypto, httpClient, nioCore, nioHTTP1, log, lifecycle,
-        signals,
-        subprocess, systemPackage,
+        "Host", "Connector", "Discovery", "Pairing", "Inference", "Sandbox", "Stores", "Storage", "Keyring",
+        "Identity", "SecretMemory", "CQRCode", argumentParser, httpClient, nioCore, nioHTTP1, log, lifecycle,
+        signals, subprocess, systemPackage,
       ],
       swiftSettings: strict, linkerSettings: sqlcipherLinking),
     .executableTarget(

@@ -1,7 +1,7 @@
-import Crypto
 import Foundation
 import Host
 import Sandbox
+import Stores
 
 /// The audit of what the owner runs at a terminal: every execution and every refusal is written down by the host, whether
 /// its service runs or not. Where there is no host yet, there is no audit.
@@ -25,14 +25,7 @@ struct ExecutionAudit {
   }
 
   func execution(of command: [String], agent: UUID?) -> Execution {
-    Execution(owner: owner, agent: agent?.uuidString, code: Self.digest(of: command))
-  }
-
-  /// SHA-256 of the words, each followed by a zero byte.
-  private static func digest(of command: [String]) -> String {
-    var hash = SHA256()
-    for word in command { hash.update(data: Data(word.utf8) + [0]) }
-    return hash.finalize().map { String(format: "%02x", $0) }.joined()
+    Execution(owner: owner, agent: agent?.uuidString, code: CodeDigest(arguments: command).hex)
   }
 
   /// Something that is to be run.
