@@ -48,6 +48,8 @@ public enum StoresError: Error, Hashable, Sendable {
   case malformedAttachment
   /// The audit has no room, and nothing in it is old enough to go by itself.
   case auditFull
+  /// A line is none of an export of an audit.
+  case notAnAuditExport
   /// The key could not be derived.
   case identity(IdentityError)
 }
@@ -89,6 +91,7 @@ extension StoresError: CustomStringConvertible {
       The audit is full, and nothing runs unrecorded: export it with 'osaurus-host audit export FILE', then make room with \
       'osaurus-host audit prune'.
       """
+    case .notAnAuditExport: "This is no export of an audit; 'osaurus-host audit export FILE' writes one."
     case .identity(let error): error.description
     }
   }

@@ -69,33 +69,6 @@ struct AuditCommand: AsyncParsableCommand {
     }
   }
 
-  struct Verify: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-      abstract: "Read the whole audit and name every record that is not as it was written.",
-      discussion: """
-        Example: osaurus-host audit verify
-
-        It ends with exit code 1 where anything is wrong. What was removed by its owner is no fault, as long as a signature \
-        covers it. Whoever has the host's keys could write all of it anew: keep an export elsewhere.
-        """)
-
-    @OptionGroup var output: OutputOptions
-
-    func run() async throws {
-      try await Owner.withConnection { owner in
-        let answer = try await owner.send("GET", "/control/audit/verify", Int?.none, timeout: .minutes(10))
-        let report = try answer.decoded(AuditReportRow.self)
-        if output.json {
-          try answer.show()
-        } else {
-          for fault in report.faults { Terminal.say("BAD   \(fault.message)") }
-          for line in report.lines { Terminal.say(line) }
-        }
-        guard report.good else { throw ExitCode(ExitStatus.failed.rawValue) }
-      }
-    }
-  }
-
   struct Export: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract:
@@ -212,42 +185,6 @@ private struct AuditRow: Decodable {
   var took: String {
     guard kind == "ended" || kind == "toolCall" else { return "" }
     return String(format: "%.1f s", Double(durationMs) / 1000)
-  }
-}
-
-private struct AuditReportRow: Decodable {
-  struct Fault: Decodable { let message: String }
-  struct Owner: Decodable {
-    let from: Int64
-    let identity: String
-  }
-
-  let good: Bool
-  let records: Int
-  let floor: Int64
-  let last: Int64
-  let unsigned: Int64
-  let unended: Int
-  let owners: [Owner]
-  let faults: [Fault]
-
-  var lines: [String] {
-    guard last > 0 else { return good ? ["Nothing is recorded."] : [] }
-    var lines: [String] = []
-    if good {
-      lines.append("ok    \(records) records are as they were written, from \(floor + 1) to \(last).")
-    }
-    if floor > 0 { lines.append("note  Records up to \(floor) were removed by their owner.") }
-    if unsigned > 0 {
-      lines.append(
-        "note  \(unsigned) of them are not signed yet. The service signs every few minutes and when it stops."
-      )
-    }
-    if unended > 0 { lines.append("note  \(unended) beginnings have no end: they run, or were cut short.") }
-    if owners.count > 1 {
-      lines += owners.map { "note  From record \($0.from) on it was signed by \($0.identity)." }
-    }
-    return lines
   }
 }
 

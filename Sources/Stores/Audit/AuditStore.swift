@@ -158,6 +158,11 @@ public struct AuditStore: Sendable {
   public func export(after sequence: Int64?, limit: Int = mostListed) async throws -> AuditExport {
     try await pool.read { try AuditExport($0, after: sequence, limit: min(max(limit, 1), Self.mostListed)) }
   }
+
+  /// Reads all of what `body` wants as it is at one moment.
+  func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    try await pool.read(body)
+  }
 }
 
 // MARK: - Inside a transaction

@@ -23,6 +23,8 @@ public enum AuditFault: Hashable, Sendable {
   case unbound
   /// The audit is another host's, or another identity's.
   case foreign(AuditBinding)
+  /// A record, or one before it, is another one than in an export that was made earlier.
+  case notAsExported(Int64)
 
   /// A short name for scripts.
   public var code: String {
@@ -37,6 +39,7 @@ public enum AuditFault: Hashable, Sendable {
     case .unfounded: "unfounded"
     case .unbound: "unbound"
     case .foreign: "foreign"
+    case .notAsExported: "not_as_exported"
     }
   }
 
@@ -46,7 +49,7 @@ public enum AuditFault: Hashable, Sendable {
     case .missing(let first, _): first
     case .cutOff(let after, _), .notAsSigned(let after, _), .surplus(let after): after + 1
     case .changed(let sequence), .misfiled(let sequence), .wrongSigner(let sequence): sequence
-    case .unfounded(let sequence): sequence
+    case .unfounded(let sequence), .notAsExported(let sequence): sequence
     case .unbound, .foreign: 0
     }
   }
@@ -72,6 +75,8 @@ extension AuditFault: CustomStringConvertible {
     case .unbound: "The first record does not say whose audit this is."
     case .foreign(let binding):
       "The audit ends as that of the host \(binding.host) with the identity \(binding.signer), which is not this one."
+    case .notAsExported(let sequence):
+      "Record \(sequence), or one before it, is another one than in the export."
     }
   }
 }

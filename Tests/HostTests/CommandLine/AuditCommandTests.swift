@@ -118,6 +118,36 @@ struct AuditCommandTests {
     }
   }
 
+  @Test("an audit is held against an earlier export, from a file or from standard input")
+  func against() async throws {
+    try await Program.run { program in
+      #expect(try await program("sandbox", "exec", "--", "true").status == 0)
+      let file = program.home + "/audit.jsonl"
+      #expect(try await program("audit", "export", file).status == 0)
+      #expect(try await program("sandbox", "exec", "--", "true").status == 0)
+      let same = try await program("audit", "verify", "--against", file, "--json")
+      #expect(same.status == 0 && same.json["good"] as? Bool == true, "\(same)")
+      #expect((same.json["against"] as? [String: Any])?["matched"] as? Int == 3)
+      let piped = try await program(
+        "audit", "verify", "--against", "-", input: String(contentsOfFile: file, encoding: .utf8))
+      #expect(piped.status == 0 && piped.output.contains("3 records are the same"), "\(piped)")
+
+      let other = try String(contentsOfFile: file, encoding: .utf8)
+        .replacing(/"hash":"[0-9a-f]{64}"/, with: #""hash":"\#(String(repeating: "0", count: 64))""#)
+      let changed = program.home + "/changed.jsonl"
+      try Data(other.utf8).write(to: URL(filePath: changed))
+      let different = try await program("audit", "verify", "--against", changed)
+      #expect(
+        different.status == 1 && different.output.contains("Record 1, or one before it"), "\(different)")
+      try Data("nothing\n".utf8).write(to: URL(filePath: changed))
+      let nonsense = try await program("audit", "verify", "--against", changed, "--json")
+      #expect(nonsense.status == 1, "\(nonsense)")
+      try Data().write(to: URL(filePath: changed))
+      #expect(try await program("audit", "verify", "--against", changed).status == 1)
+      #expect(try await program("audit", "verify", "--against", program.home + "/none").status == 4)
+    }
+  }
+
   @Test("where there is no host there is no audit, and commands run")
   func noHost() async throws {
     try await Program.run(isMade: false) { program in

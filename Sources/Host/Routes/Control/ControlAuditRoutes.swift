@@ -12,6 +12,7 @@ struct ControlAuditRoutes: RouteGroup {
   func register(on routes: inout Routes) {
     routes.on(.post, "/control/audit/list", .administration, use: list)
     routes.on(.get, "/control/audit/verify", .administration, use: verify)
+    routes.on(.post, "/control/audit/compare", .administration, use: compare)
     routes.on(.post, "/control/audit/export", .administration, use: export)
     routes.on(.post, "/control/audit/prune", .administration, use: prune)
     routes.on(.post, "/control/audit/begun", .administration, use: begun)
@@ -38,6 +39,10 @@ struct ControlAuditRoutes: RouteGroup {
       let code: String
       let sequence: Int64
       let message: String
+
+      init(_ fault: AuditFault) {
+        (code, sequence, message) = (fault.code, fault.sequence, fault.description)
+      }
     }
 
     struct Owner: Encodable {
@@ -64,10 +69,18 @@ struct ControlAuditRoutes: RouteGroup {
       owners = report.owners.map {
         Owner(from: $0.from, host: $0.binding.host, identity: $0.binding.signer.checksummed)
       }
-      faults = report.faults.map {
-        Fault(code: $0.code, sequence: $0.sequence, message: $0.description)
-      }
+      faults = report.faults.map(Fault.init)
     }
+  }
+
+  private struct Witnesses: Decodable {
+    let records: [AuditWitness]
+  }
+
+  private struct Comparison: Encodable {
+    let matched: Int
+    let removed: Int
+    let fault: Report.Fault?
   }
 
   private struct Part: Codable {
@@ -100,6 +113,18 @@ struct ControlAuditRoutes: RouteGroup {
     try await ControlFailure.answering {
       await audit.settle()
       return try .json(Report(try await audit.store.verify()))
+    }
+  }
+
+  private func compare(_ request: Request, _ context: HostContext) async throws -> Response {
+    try await ControlFailure.answering {
+      guard let witnesses = try await request.decoded(Witnesses.self),
+        witnesses.records.count <= AuditStore.mostListed
+      else { throw ControlFailure.malformed }
+      let found = try await audit.store.compare(with: witnesses.records)
+      return try .json(
+        Comparison(
+          matched: found.matched, removed: found.removed, fault: found.fault.map(Report.Fault.init)))
     }
   }
 

@@ -84,7 +84,7 @@ struct ControlFailure: Error, Hashable {
       case .malformedAttachment: (.internalServerError, "attachment_malformed")
       case .nameTaken: (.conflict, "name_taken")
       case .tooManySecrets, .tooManySettings: (.conflict, "too_many")
-      case .badName, .identity: (.badRequest, "invalid_request")
+      case .badName, .notAnAuditExport, .identity: (.badRequest, "invalid_request")
       case .indexGiven: (.conflict, "index_given")
       case .indicesExhausted: (.conflict, "indices_exhausted")
       case .auditFull: (.conflict, "audit_full")
