@@ -27,7 +27,7 @@ struct PairCommand: AsyncParsableCommand {
       try await Owner.withService { owner in
         let answer = try await owner.send("GET", "/control/pair/requests")
         if output.json { return try answer.show(member: "requests") }
-        let requests = try answer.decoded(PairRequestList.self).requests
+        let requests = try answer.decoded(RequestList<PairRequestRow>.self).requests
         guard !requests.isEmpty else {
           return Terminal.say("Nobody asks to be let in. Wait for it with: osaurus-host pair watch")
         }
@@ -84,11 +84,6 @@ struct PairCommand: AsyncParsableCommand {
 }
 
 struct PairOrder: Encodable { let permanent: Bool }
-
-struct PairRequestList: Decodable {
-  let revision: UInt64
-  let requests: [PairRequestRow]
-}
 
 struct PairRequestRow: Codable, Hashable, Sendable {
   let id: String

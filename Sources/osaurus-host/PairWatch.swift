@@ -3,71 +3,26 @@ import Foundation
 
 /// Shows the devices that ask to be let in as they come, and asks the owner where one sits at the terminal.
 struct PairWatch: Sendable {
-  /// How a request is shown.
-  enum Manner: Sendable {
-    /// With a question.
-    case asking
-    /// With the command that answers it.
-    case telling
-    /// An object a line.
-    case json
-  }
-
   let owner: Owner
-  let manner: Manner
-
-  private enum Event: Sendable {
-    case prompt(PairingPrompt.Event)
-    case inputEnded
-    case failed(any Error)
-  }
+  let manner: RequestManner
 
   /// Watches until the input ends, where there is one, or the service.
   func run() async throws {
-    let (events, continuation) = AsyncStream<Event>.makeStream()
-    let polling = Task { [owner] in
-      do {
-        var list = try await Self.list(owner, "/control/pair/requests")
-        while !Task.isCancelled {
-          continuation.yield(.prompt(.waiting(list.requests)))
-          list = try await Self.list(owner, "/control/pair/changes?after=\(list.revision)")
-        }
-      } catch {
-        continuation.yield(.failed(error))
-      }
-    }
-    let reading = Task {
-      guard case .asking = manner else { return }
-      for await line in TypedLines.stream() { continuation.yield(.prompt(.line(line))) }
-      if !Task.isCancelled { continuation.yield(.inputEnded) }
-    }
-    defer {
-      polling.cancel()
-      reading.cancel()
-    }
     var prompt = PairingPrompt()
-    for await event in events {
-      switch event {
-      case .prompt(let event): for act in prompt.take(event) { try await carryOut(act) }
-      case .inputEnded: return
-      case .failed(let error): throw error is CommandFailure ? error : CommandFailure.serviceNotRunning
-      }
+    let feed = RequestFeed<PairRequestRow>(owner: owner, path: "/control/pair")
+    try await feed.follow(readingLines: manner == .asking) { event in
+      for act in prompt.take(event) { await carryOut(act) }
     }
-    try Task.checkCancellation()
   }
 
-  private static func list(_ owner: Owner, _ path: String) async throws -> PairRequestList {
-    try await owner.send("GET", path).decoded(PairRequestList.self)
-  }
-
-  private func carryOut(_ act: PairingPrompt.Act) async throws {
+  private func carryOut(_ act: PairingPrompt.Act) async {
     switch (manner, act) {
     case (.json, .show(let request)): Terminal.say(JSONText.line(request))
     case (.json, _): break
     case (_, .show(let request)):
       Terminal.note("")
       for line in request.facts.lines { Terminal.note(line) }
-      if case .telling = manner {
+      if manner == .telling {
         Terminal.note("If the device shows these words: osaurus-host pair approve \(request.id)")
       }
     case (.telling, _): break
@@ -108,9 +63,9 @@ extension PairCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-      let manner: PairWatch.Manner = output.json ? .json : Terminal.inputIsTerminal ? .asking : .telling
+      let manner = RequestManner(output)
       try await Owner.withService { owner in
-        if case .asking = manner {
+        if manner == .asking {
           Terminal.note("Waiting for devices that ask to be let in. Ctrl-C ends it.")
         }
         try await PairWatch(owner: owner, manner: manner).run()

@@ -5,13 +5,6 @@ import Foundation
 ///
 /// Nothing is said yes to by pressing Enter, nor by what was typed before the question was there.
 struct PairingPrompt {
-  enum Event: Hashable, Sendable {
-    /// Who waits now.
-    case waiting([PairRequestRow])
-    /// A line that was typed.
-    case line(String)
-  }
-
   enum Word: Hashable, Sendable {
     case allow(permanently: Bool)
     case deny
@@ -31,7 +24,7 @@ struct PairingPrompt {
   private var asked: PairRequestRow?
 
   /// What to do about an event, in this order.
-  mutating func take(_ event: Event) -> [Act] {
+  mutating func take(_ event: RequestFeed<PairRequestRow>.Event) -> [Act] {
     switch event {
     case .waiting(let requests):
       if let asked, requests.contains(where: { $0.id == asked.id }) { return [] }

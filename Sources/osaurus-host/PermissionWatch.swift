@@ -4,13 +4,6 @@ import Foundation
 ///
 /// Nothing is said yes to by pressing Enter, nor by what was typed before the question was there.
 struct PermissionPrompt {
-  enum Event: Hashable, Sendable {
-    /// What waits now.
-    case waiting([PermissionRequestRow])
-    /// A line that was typed.
-    case line(String)
-  }
-
   enum Act: Hashable, Sendable {
     case show(PermissionRequestRow)
     case say(String)
@@ -27,7 +20,7 @@ struct PermissionPrompt {
   private var waiting: [PermissionRequestRow] = []
 
   /// What to do about an event, in this order.
-  mutating func take(_ event: Event) -> [Act] {
+  mutating func take(_ event: RequestFeed<PermissionRequestRow>.Event) -> [Act] {
     switch event {
     case .waiting(let requests):
       waiting = requests
@@ -61,77 +54,29 @@ struct PermissionPrompt {
 
 /// Shows the commands that need the owner's word as they come, and asks the owner where one sits at the terminal.
 struct PermissionWatch: Sendable {
-  /// How a request is shown.
-  enum Manner: Sendable {
-    /// With a question.
-    case asking
-    /// With the command that answers it.
-    case telling
-    /// An object a line.
-    case json
-  }
-
   let owner: Owner
-  let manner: Manner
-
-  private enum Event: Sendable {
-    case waiting([PermissionRequestRow])
-    case line(String)
-    case inputEnded
-    case failed(any Error)
-  }
+  let manner: RequestManner
 
   /// Watches until the input ends, where there is one, or the service.
   func run() async throws {
-    let (events, continuation) = AsyncStream<Event>.makeStream()
-    let polling = Task { [owner] in
-      do {
-        var list = try await Self.list(owner, "/control/sandbox/requests")
-        while !Task.isCancelled {
-          continuation.yield(.waiting(list.requests))
-          list = try await Self.list(owner, "/control/sandbox/changes?after=\(list.revision)")
-        }
-      } catch {
-        continuation.yield(.failed(error))
-      }
-    }
-    let reading = Task {
-      guard case .asking = manner else { return }
-      for await line in TypedLines.stream() { continuation.yield(.line(line)) }
-      if !Task.isCancelled { continuation.yield(.inputEnded) }
-    }
-    defer {
-      polling.cancel()
-      reading.cancel()
-    }
     var prompt = PermissionPrompt()
     var shown: Set<String> = []
-    for await event in events {
-      switch event {
-      case .waiting(let requests):
-        if case .asking = manner {
-          for act in prompt.take(.waiting(requests)) { await carryOut(act) }
-        } else {
-          for request in requests where !shown.contains(request.id) { show(request) }
-          shown = Set(requests.map(\.id))
-        }
-      case .line(let line): for act in prompt.take(.line(line)) { await carryOut(act) }
-      case .inputEnded: return
-      case .failed(let error): throw error is CommandFailure ? error : CommandFailure.serviceNotRunning
+    let feed = RequestFeed<PermissionRequestRow>(owner: owner, path: "/control/sandbox")
+    try await feed.follow(readingLines: manner == .asking) { event in
+      if manner == .asking {
+        for act in prompt.take(event) { await carryOut(act) }
+      } else if case .waiting(let requests) = event {
+        for request in requests where !shown.contains(request.id) { show(request) }
+        shown = Set(requests.map(\.id))
       }
     }
-    try Task.checkCancellation()
-  }
-
-  private static func list(_ owner: Owner, _ path: String) async throws -> PermissionRequestList {
-    try await owner.send("GET", path).decoded(PermissionRequestList.self)
   }
 
   private func show(_ request: PermissionRequestRow) {
-    if case .json = manner { return Terminal.say(JSONText.line(request)) }
+    if manner == .json { return Terminal.say(JSONText.line(request)) }
     Terminal.note("")
     for line in request.lines { Terminal.note(line) }
-    if case .telling = manner { Terminal.note(request.hint) }
+    if manner == .telling { Terminal.note(request.hint) }
   }
 
   private func carryOut(_ act: PermissionPrompt.Act) async {

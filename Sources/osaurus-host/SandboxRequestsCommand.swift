@@ -20,16 +20,15 @@ extension SandboxCommand {
     func run() async throws {
       try await Owner.withService { owner in
         if watch {
-          let manner: PermissionWatch.Manner =
-            output.json ? .json : Terminal.inputIsTerminal ? .asking : .telling
-          if case .asking = manner {
+          let manner = RequestManner(output)
+          if manner == .asking {
             Terminal.note("Waiting for commands that need your word. Ctrl-C ends it.")
           }
           return try await PermissionWatch(owner: owner, manner: manner).run()
         }
         let answer = try await owner.send("GET", "/control/sandbox/requests")
         if output.json { return try answer.show(member: "requests") }
-        let requests = try answer.decoded(PermissionRequestList.self).requests
+        let requests = try answer.decoded(RequestList<PermissionRequestRow>.self).requests
         guard !requests.isEmpty else {
           return Terminal.say("Nothing waits. Wait for it with: osaurus-host sandbox requests --watch")
         }
@@ -192,11 +191,6 @@ struct PermissionOrder: Encodable, Hashable {
     else { throw ValidationError("A time is such as 90s, 30m, 1h or 1d; a day at most.") }
     return number * unit
   }
-}
-
-struct PermissionRequestList: Decodable {
-  let revision: UInt64
-  let requests: [PermissionRequestRow]
 }
 
 struct PermissionRequestRow: Codable, Hashable, Sendable {

@@ -10,9 +10,6 @@ struct ControlPairRoutes: RouteGroup {
   let desk: PairingDesk
   let peers: ControlPeers
 
-  /// How long a watcher is left without an answer.
-  private static let patience = Duration.seconds(25)
-
   func register(on routes: inout Routes) {
     routes.on(.get, "/control/pair/requests", .administration, use: list)
     routes.on(.get, "/control/pair/changes", .administration, use: changes)
@@ -48,14 +45,7 @@ struct ControlPairRoutes: RouteGroup {
 
   /// Answers once there is another listing than that of `after`, and after a while in any case.
   private func changes(_ request: Request, _ context: HostContext) async throws -> Response {
-    if let after = request.uri.queryParameters.get("after", as: UInt64.self) {
-      await withTaskGroup(of: Void.self) { group in
-        group.addTask { [desk] in await desk.change(after: after) }
-        group.addTask { try? await Task.sleep(for: Self.patience) }
-        await group.next()
-        group.cancelAll()
-      }
-    }
+    await ControlChanges.awaited(by: request) { [desk] in await desk.change(after: $0) }
     return try .json(Listing(desk))
   }
 

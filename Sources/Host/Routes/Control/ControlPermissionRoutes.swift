@@ -10,9 +10,6 @@ struct ControlPermissionRoutes: RouteGroup {
   let agents: AgentStore
   let modes: PermissionModeStore
 
-  /// How long a watcher is left without an answer.
-  private static let patience = Duration.seconds(25)
-
   func register(on routes: inout Routes) {
     routes.on(.get, "/control/sandbox/requests", .administration, use: list)
     routes.on(.get, "/control/sandbox/changes", .administration, use: changes)
@@ -63,14 +60,7 @@ struct ControlPermissionRoutes: RouteGroup {
   /// Answers once there is another listing than that of `after`, and after a while in any case.
   private func changes(_ request: Request, _ context: HostContext) async throws -> Response {
     try await ControlFailure.answering {
-      if let after = request.uri.queryParameters.get("after", as: UInt64.self) {
-        await withTaskGroup(of: Void.self) { group in
-          group.addTask { [desk] in await desk.change(after: after) }
-          group.addTask { try? await Task.sleep(for: Self.patience) }
-          await group.next()
-          group.cancelAll()
-        }
-      }
+      await ControlChanges.awaited(by: request) { [desk] in await desk.change(after: $0) }
       return try .json(try await listing())
     }
   }
