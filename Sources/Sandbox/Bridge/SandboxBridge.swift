@@ -23,10 +23,18 @@ public struct HostCalls: Hashable, Sendable {
   public var tools: Set<String>
   /// The plugin whose command it is.
   public var plugin: String?
+  /// The names of the secrets that it may ask for; nil for all that its agent has.
+  public var secrets: Set<String>?
+  /// Whether it may have models work for it.
+  public var mayInfer: Bool
 
-  public init(tools: Set<String> = [], plugin: String? = nil) {
+  public init(
+    tools: Set<String> = [], plugin: String? = nil, secrets: Set<String>? = nil, mayInfer: Bool = true
+  ) {
     self.tools = tools
     self.plugin = plugin
+    self.secrets = secrets
+    self.mayInfer = mayInfer
   }
 }
 

@@ -74,6 +74,9 @@ struct BubblewrapArguments {
     words += ["--dir", "/run", "--dir", "/var", "--symlink", "/tmp", "/var/tmp"]
     words += ["--bind", profile.places.homeFolder.path, profile.places.home]
     words += ["--bind", profile.places.sharedFolder.path, AgentPlaces.shared]
+    if let code = profile.places.code {
+      words += [code.isWritable ? "--bind" : "--ro-bind", code.folder.path, AgentPlaces.pluginCode]
+    }
     for grant in profile.grants {
       words += [grant.isWritable ? "--bind" : "--ro-bind", grant.folder, grant.place]
     }

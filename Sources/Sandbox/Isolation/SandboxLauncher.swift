@@ -99,6 +99,9 @@ public struct SandboxLauncher: Sendable {
     }
     rules += [("/dev/shm", .writing), ("/tmp", .writing)]
     rules += [(profile.places.home, .writing), (AgentPlaces.shared, .writing)]
+    if let code = profile.places.code {
+      rules.append((AgentPlaces.pluginCode, code.isWritable ? .writing : .reading))
+    }
     for grant in profile.grants { rules.append((grant.place, grant.isWritable ? .writing : .reading)) }
     if profile.bridge != nil { rules += BridgePlaces(profile.places).rules }
     ruleset.rules = rules.map { (path: $0.0, rights: $0.1) }

@@ -53,12 +53,18 @@ public struct CommandDraft: Hashable, Sendable {
     }.joined()
   }
 
-  /// All of it for a person, before anything in it is escaped.
+  /// All of it for a person, before anything in it is escaped: the variables first, but for values that look like keys.
   public var text: String {
-    switch form {
-    case .shell(let text): text
-    case .words(let words): words.map(Self.quoted).joined(separator: " ")
+    let command =
+      switch form {
+      case .shell(let text): text
+      case .words(let words): words.map(Self.quoted).joined(separator: " ")
+      }
+    let lines = variables.sorted { $0.key < $1.key }.map { name, value in
+      let isSecret = VariableRules.looksLikeKey(value)
+      return "\(name)=\(isSecret ? "[hidden]" : Self.quoted(value))"
     }
+    return (lines + [command]).joined(separator: "\n")
   }
 
   private static func quoted(_ word: String) -> String {

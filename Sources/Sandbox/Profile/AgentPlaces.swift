@@ -5,7 +5,9 @@ public struct AgentPlaces: Hashable, Sendable {
   static let root = "/workspace"
   /// The folder that all agents of a host share, inside.
   public static let shared = "/workspace/shared"
-  static let reservedNames: Set<String> = ["agents", "shared"]
+  /// The code of a plugin, in the sandboxes of its own commands alone.
+  public static let pluginCode = "/workspace/plugin"
+  static let reservedNames: Set<String> = ["agents", "shared", "plugin"]
 
   /// The agent's name inside: `agent-` and its identifier, in small letters, digits and `-`.
   public let name: String
@@ -16,8 +18,12 @@ public struct AgentPlaces: Hashable, Sendable {
 
   /// The agent's home, inside. It stays from command to command.
   public var home: String { "\(Self.root)/agents/\(name)" }
-  /// The agent's home on this machine.
-  public var homeFolder: URL { folder.appending(path: "home") }
+  /// What is the home on this machine: the agent's, or for a plugin's commands the plugin's own.
+  public private(set) var homeFolder: URL
+  /// The code of the plugin whose commands these are the places of.
+  private(set) var code: PluginCode?
+  /// Where the agent's plugins are on this machine, out of reach of its commands.
+  var pluginsFolder: URL { folder.appending(path: "plugins") }
   /// What it sees as `/etc`.
   var systemFolder: URL { folder.appending(path: "etc") }
 
@@ -26,7 +32,17 @@ public struct AgentPlaces: Hashable, Sendable {
   public init(agent: UUID, in sandboxes: URL) {
     name = "agent-" + agent.uuidString.lowercased()
     folder = sandboxes.appending(path: "agents/\(name)")
+    homeFolder = folder.appending(path: "home")
     sharedFolder = sandboxes.appending(path: "shared")
+  }
+
+  /// Where the commands of a plugin are: in a home of its own, with its code.
+  /// - Parameter plugin: the plugin's folder on this machine.
+  func ofPlugin(in plugin: URL, mayChangeCode: Bool = false) -> AgentPlaces {
+    var places = self
+    places.homeFolder = plugin.appending(path: "home")
+    places.code = PluginCode(folder: plugin.appending(path: "code"), isWritable: mayChangeCode)
+    return places
   }
 
   /// Makes what is not there yet, 0700.
@@ -55,4 +71,12 @@ public struct AgentPlaces: Hashable, Sendable {
     guard status.st_mode & S_IFMT == S_IFDIR else { throw failed("it is no folder") }
     guard status.st_uid == geteuid() else { throw failed("it belongs to somebody else") }
   }
+}
+
+/// The code of a plugin, as its commands see it.
+struct PluginCode: Hashable, Sendable {
+  /// On this machine.
+  let folder: URL
+  /// While it is set up.
+  let isWritable: Bool
 }

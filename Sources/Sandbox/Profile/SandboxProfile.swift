@@ -3,7 +3,7 @@ import Foundation
 /// What an agent's commands are given, and what the owner lets them do without.
 public struct SandboxProfile: Sendable {
   /// The agent's places.
-  public let places: AgentPlaces
+  public private(set) var places: AgentPlaces
   /// The owner's folders that it may use.
   public var grants: [WorkspaceGrant] = []
   public var network = NetworkAccess.none
@@ -25,12 +25,22 @@ public struct SandboxProfile: Sendable {
 
   public init(places: AgentPlaces) { self.places = places }
 
+  /// The same in other places.
+  func moved(to places: AgentPlaces) -> SandboxProfile {
+    var profile = self
+    profile.places = places
+    return profile
+  }
+
   /// Whether there is a proxy on the loopback of its own. Without a network namespace that would be this machine's.
   var hasProxy: Bool { network.policy != nil && !leftOut.contains(.network) }
 
   /// What the paths of this agent's tools may name.
   public var reachable: SandboxPath.Reachable {
-    SandboxPath.Reachable(home: places.home, others: [AgentPlaces.shared] + grants.map(\.place))
+    SandboxPath.Reachable(
+      home: places.home,
+      others: [AgentPlaces.shared] + grants.map(\.place)
+        + (places.code == nil ? [] : [AgentPlaces.pluginCode]))
   }
 
   /// - Throws: ``SandboxError/notWaivable(_:)`` or ``SandboxError/grantRefused(path:reason:)``.

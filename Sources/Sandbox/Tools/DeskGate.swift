@@ -28,6 +28,7 @@ public struct DeskGate: ToolGate {
     draft.folder = act.folder
     draft.isLong = act.isLong
     draft.wantsNetwork = act.wantsNetwork
+    draft.variables = act.variables
     try await desk.authorise(draft, for: agent, in: profile)
   }
 

@@ -8,12 +8,18 @@ public final class SandboxTools: Sendable {
     MoveFileTool(), DeleteFileTool(), ApplyPatchTool(), ExecTool(), ScriptTool(), ProcessTool(),
     InstallTool(), SecretCheckTool(), SecretSetTool(),
   ]
+  /// Those of the host's own, then those of the agent's plugins.
+  private var tools: [any SandboxTool] {
+    let plugins = bench.context.plugins
+    return Self.all + (plugins.mayCreate ? [PluginRegisterTool()] : [])
+      + plugins.installed.flatMap { plugin in plugin.recipe.tools.map { PluginTool(plugin, $0) } }
+  }
 
   private let bench: ToolBench
 
   public init(_ context: ToolContext) { bench = ToolBench(context) }
 
-  public var definitions: [ToolDefinition] { Self.all.map(\.definition) }
+  public var definitions: [ToolDefinition] { tools.map(\.definition) }
 
   /// The agent's next turn: what it may start is counted anew.
   public func startTurn() async { await bench.allowance.startTurn() }
@@ -23,17 +29,20 @@ public final class SandboxTools: Sendable {
 
   /// Calls a tool. Whatever happens is in the answer.
   public func call(_ name: String, arguments: ToolValue, origin: ToolOrigin = .agent) async -> ToolEnvelope {
-    let bench = bench.called(by: origin)
+    let tool = tools.first { $0.definition.name == name }
+    let plugin = (tool as? PluginTool)?.plugin
+    let bench = bench.called(by: plugin.map { .plugin($0.id.description) } ?? origin)
     let start = ContinuousClock.now
     var secrets: [AgentSecret] = []
     let envelope: ToolEnvelope
     do {
-      guard let tool = Self.all.first(where: { $0.definition.name == name }) else {
+      guard let tool else {
         let names = definitions.map { "`\($0.name)`" }.joined(separator: ", ")
         throw ToolFailure(.toolNotFound, "There is no tool of that name.", expected: "one of \(names)")
       }
       let taken = try tool.definition.schema.accept(arguments)
       secrets = try await bench.context.secrets.all()
+      if let plugin { secrets += try await bench.context.plugins.secrets(of: plugin) }
       let answer = try await tool.run(taken, at: bench.knowing(secrets))
       envelope = .success(answer.result, warnings: answer.warnings)
     } catch {
@@ -42,6 +51,13 @@ public final class SandboxTools: Sendable {
     await bench.tell(name, envelope, after: ContinuousClock.now - start)
     let scrubber = OutputScrubber(secrets, onTerminal: false)
     return envelope.mapTexts { scrubber.scrubbed($0) }
+  }
+
+  /// Installs a plugin for the agent, by the owner's word or the agent's own.
+  /// - Throws: ``PluginRefusal``, and what else a command is refused with (``ToolRefusal``, ``SandboxError``).
+  public func install(_ order: PluginOrder, origin: ToolOrigin) async throws -> PluginOutcome {
+    guard order.maker.isOwner || bench.context.plugins.mayCreate else { throw PluginRefusal.notForAgents }
+    return try await bench.called(by: origin).install(order)
   }
 
   /// What may be kept of a call: the value of a secret is not.

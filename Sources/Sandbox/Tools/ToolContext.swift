@@ -15,6 +15,8 @@ public struct ToolContext: Sendable {
   public var secrets: any ToolSecrets = NoSecrets()
   public var gate: any ToolGate = OpenGate()
   public var audit: any ToolAudit = NoAudit()
+  /// The agent's plugins, whose tools are its own, too.
+  public var plugins: any PluginTools = NoPlugins()
   /// How many commands the agent may start in one turn.
   public var commandsPerTurn = CommandAllowance.standard
 
@@ -67,6 +69,8 @@ public struct ToolAct: Hashable, Sendable {
   /// Whether it may run for longer than ``ExecutionRequest/mostTime``.
   public let isLong: Bool
   public let wantsNetwork: Bool
+  /// What it finds in its environment besides.
+  public var variables: [String: String] = [:]
 }
 
 /// Asked right before a tool starts something or changes a file. What it throws goes to the model (``ToolRefusal``).

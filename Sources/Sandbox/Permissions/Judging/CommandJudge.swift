@@ -74,7 +74,8 @@ struct CommandJudge: Sendable {
       findings.add(.longTimeout, Evidence("", reason: "it may run for more than 300 seconds"))
     }
     for (name, value) in draft.variables.sorted(by: { $0.key < $1.key }) {
-      if VariableRules.isSecret(name: name) {
+      // How an argument of a plugin's tool is called says nothing of what it is.
+      if !name.hasPrefix(PluginRecipeTool.prefix), VariableRules.isSecret(name: name) {
         findings.add(
           .sensitiveEnvironment, Evidence(name, reason: "the name of this variable is that of a secret"))
       } else if VariableRules.looksLikeKey(value) {

@@ -33,6 +33,7 @@ struct ExecutableLookup: Sendable {
         (profile.places.home, profile.places.homeFolder.path),
         (AgentPlaces.shared, profile.places.sharedFolder.path),
       ]
+      + (profile.places.code.map { [(AgentPlaces.pluginCode, $0.folder.path)] } ?? [])
       + profile.grants.map { ($0.place, $0.folder) }
       + ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/alternatives"].map { ($0, $0) }
   }

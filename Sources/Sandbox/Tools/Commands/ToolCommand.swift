@@ -23,6 +23,8 @@ struct ToolCommand: Sendable {
   var isInBackground = false
   /// Whether it may reach what the agent's sandbox does; without, it reaches nothing.
   var wantsNetwork = false
+  /// What it has in the place of the agent's own, where it is a plugin's.
+  var plugin: PluginUse?
 
   /// - Throws: ``ToolFailure``, where it wants the network and the sandbox reaches none.
   func requireNetwork(of profile: SandboxProfile) throws(ToolFailure) {
@@ -73,16 +75,18 @@ extension ToolBench {
     request.timeLimit = command.time
     request.isLong = command.time > ExecutionRequest.mostTime
     for (name, value) in command.variables { try request.environment.setArgument(name, to: value) }
-    for secret in secrets { try request.environment.add(secret) }
+    for secret in command.plugin?.secrets ?? secrets { try request.environment.add(secret) }
+    if let plugin = command.plugin { request.hostCalls = plugin.calls }
     // What cannot be run is not asked about.
     try request.check()
-    try command.requireNetwork(of: context.profile)
-    let launcher = try command.wantsNetwork ? context.launcher : context.launcher.withoutNetwork()
+    let whole = command.plugin?.launcher ?? context.launcher
+    try command.requireNetwork(of: whole.profile)
+    let launcher = try command.wantsNetwork ? whole : whole.withoutNetwork()
     try await allowance.take()
     try await context.gate.admit(
       ToolAct(
         tool: command.tool, origin: origin, work: command.work, folder: command.folder,
-        isLong: request.isLong, wantsNetwork: command.wantsNetwork))
+        isLong: request.isLong, wantsNetwork: command.wantsNetwork, variables: command.variables))
     let begun: Int64
     do {
       begun = try await record(command, .begun)

@@ -30,7 +30,7 @@ struct DeleteFileTool: SandboxTool {
       return ToolAnswer(["path": .string(path.text), "summary": "Deleted.", "deleted": 1])
     }
     var removal = FolderRemoval()
-    try removal.remove(parent.name, in: parent.folder, of: path)
+    try removal.remove(parent.name, in: parent.folder, shownAs: path.text)
     return ToolAnswer(["path": .string(path.text), "summary": "Deleted.", "deleted": .number(removal.count)])
   }
 
@@ -43,36 +43,38 @@ struct DeleteFileTool: SandboxTool {
 }
 
 /// Takes away a folder and what is in it, through open folders alone: a link in it goes itself, and is never gone through.
-private struct FolderRemoval {
+struct FolderRemoval {
   static let deepest = 128
   static let most = 100_000
 
   private(set) var count = 0
 
   mutating func remove(
-    _ name: String, in folder: borrowing Descriptor, of path: SandboxPath, depth: Int = 0
+    _ name: String, in folder: borrowing Descriptor, shownAs path: String, depth: Int = 0
   ) throws(ToolFailure) {
     guard depth < Self.deepest, count < Self.most else {
       throw ToolFailure(
         .executionError,
-        "`\(path.text)` has more than \(Self.most) entries or \(Self.deepest) levels; \(count) are deleted.")
+        "`\(path)` has more than \(Self.most) entries or \(Self.deepest) levels; \(count) are deleted.")
     }
     // One step, and no link.
     let opened = openat(folder.number, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     if opened >= 0 {
       let inner = Descriptor(opened)
-      for name in try names(in: inner, of: path) { try remove(name, in: inner, of: path, depth: depth + 1) }
+      for name in try names(in: inner, shownAs: path) {
+        try remove(name, in: inner, shownAs: path, depth: depth + 1)
+      }
     }
     guard unlinkat(folder.number, name, opened >= 0 ? AT_REMOVEDIR : 0) == 0 || errno == ENOENT else {
       throw ToolFailure(
-        .executionError, "`\(path.text)` could not be deleted whole: \(SystemError.last); \(count) are gone.")
+        .executionError, "`\(path)` could not be deleted whole: \(SystemError.last); \(count) are gone.")
     }
     count += 1
   }
 
-  private func names(in folder: borrowing Descriptor, of path: SandboxPath) throws(ToolFailure) -> [String] {
+  private func names(in folder: borrowing Descriptor, shownAs path: String) throws(ToolFailure) -> [String] {
     guard let stream = fdopendir(osr_duplicate(folder.number, 3)) else {
-      throw ToolFailure(.executionError, "`\(path.text)` could not be read: \(SystemError.last)")
+      throw ToolFailure(.executionError, "`\(path)` could not be read: \(SystemError.last)")
     }
     defer { closedir(stream) }
     var names: [String] = []
