@@ -47,6 +47,7 @@ let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "as
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
@@ -205,7 +206,7 @@ let package = Package(
       "Relay",
       [
         "Relay", "Identity", "SecretMemory", "TestSupport", "osaurus-relay", argumentParser, nioCore,
-        nioPosix, nioHTTP1, nioWebSocket, nioSSL, log, lifecycle,
+        nioPosix, nioHTTP1, nioWebSocket, nioEmbedded, nioSSL, log, lifecycle,
       ]),
     tests("Sandbox", ["Sandbox", "SecretMemory", crypto, nioCore, nioPosix]),
     tests("Agents", ["Agents", "Inference", "Stores", "Storage", "Keyring", "Identity", "SecretMemory"]),

@@ -10,6 +10,8 @@ public final class TunnelAnswer: Sendable {
     case binaryUnsupported
     /// It was begun before.
     case misused
+    /// Nobody read for longer than an answer waits.
+    case unread
   }
 
   private enum Stage: Sendable {
@@ -22,23 +24,44 @@ public final class TunnelAnswer: Sendable {
     var stage = Stage.fresh
     var cutter = StreamCutter()
     var isPaused = false
+    /// nil where the relay says nothing of a window.
+    var window: SendWindow?
     var waiting: CheckedContinuation<Void, Never>?
+
+    init(window: Int64?) { self.window = window.map { SendWindow($0) } }
+
+    /// Whether a piece may be sent now.
+    var mayGoOn: Bool { !isPaused && window?.isOpen ?? true }
+
+    /// Takes leave to send a piece, where that is wanted now.
+    mutating func claim(_ bytes: Int) -> Bool {
+      guard mayGoOn else { return false }
+      window?.spend(bytes)
+      return true
+    }
   }
 
   private let id: RequestID
   private let features: TunnelFeatures
+  private let patience: @Sendable () async throws -> Void
   private let send: @Sendable (HostFrame) async throws -> Void
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   /// - Parameters:
   ///   - features: what the relay understands.
+  ///   - window: how much of a stream it takes before it says more; nil where it does not say.
+  ///   - patience: returns when a piece has waited for its reader for long enough.
   ///   - send: sends a frame, when there is room for it.
   public init(
-    to id: RequestID, features: TunnelFeatures, send: @escaping @Sendable (HostFrame) async throws -> Void
+    to id: RequestID, features: TunnelFeatures, window: Int64? = nil,
+    patience: @escaping @Sendable () async throws -> Void = { try await Task.sleep(for: .seconds(600)) },
+    send: @escaping @Sendable (HostFrame) async throws -> Void
   ) {
     self.id = id
     self.features = features
+    self.patience = patience
     self.send = send
+    state = Mutex(State(window: window))
   }
 
   // MARK: In one piece
@@ -94,8 +117,7 @@ public final class TunnelAnswer: Sendable {
 
   private func send(piece: ByteBuffer) async throws {
     guard features.contains(.base64) || piece.isUTF8 else { throw Failure.binaryUnsupported }
-    await untilWanted()
-    try Task.checkCancellation()
+    try await untilWanted(piece.readableBytes)
     try await send(.streamChunk(id, piece))
   }
 
@@ -126,27 +148,52 @@ public final class TunnelAnswer: Sendable {
   /// Holds the stream until ``resume()``.
   func pause() { state.withLock { $0.isPaused = true } }
 
-  func resume() {
+  func resume() { wake { $0.isPaused = false } }
+
+  /// Lets the stream go on to here.
+  func widen(to end: Int64) { wake { $0.window?.widen(to: end) } }
+
+  /// Lets whoever waits look again.
+  private func wake(_ change: (inout State) -> Void = { _ in }) {
     let waiting = state.withLock { state in
-      state.isPaused = false
+      change(&state)
       defer { state.waiting = nil }
       return state.waiting
     }
     waiting?.resume()
   }
 
-  private func untilWanted() async {
-    await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        let isHeld = state.withLock { state in
-          guard state.isPaused, !Task.isCancelled else { return false }
-          state.waiting = continuation
-          return true
-        }
-        if !isHeld { continuation.resume() }
+  /// Waits until a piece may be sent.
+  private func untilWanted(_ bytes: Int) async throws {
+    try Task.checkCancellation()
+    if state.withLock({ $0.claim(bytes) }) { return }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { [patience] in
+        try await patience()
+        throw Failure.unread
       }
-    } onCancel: {
-      resume()
+      group.addTask { try await self.untilClaimed(bytes) }
+      defer { group.cancelAll() }
+      try await group.next()
+    }
+  }
+
+  private func untilClaimed(_ bytes: Int) async throws {
+    while true {
+      try Task.checkCancellation()
+      if state.withLock({ $0.claim(bytes) }) { return }
+      await withTaskCancellationHandler {
+        await withCheckedContinuation { continuation in
+          let isHeld = state.withLock { state in
+            guard !state.mayGoOn, !Task.isCancelled else { return false }
+            state.waiting = continuation
+            return true
+          }
+          if !isHeld { continuation.resume() }
+        }
+      } onCancel: {
+        wake()
+      }
     }
   }
 }

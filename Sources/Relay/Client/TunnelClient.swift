@@ -15,12 +15,15 @@ public actor TunnelClient {
     public var limits = FrameLimits()
     /// How many requests are answered at a time.
     public var parallelRequests = 64
+    /// How long an answer may wait for a caller who does not read. A relay gives such callers up much sooner; this is for
+    /// one that does not.
+    public var patience = Duration.seconds(600)
 
     public init(relay: RelayURL) { self.relay = relay }
   }
 
   /// What this end understands.
-  static let features: TunnelFeatures = [.base64, .bound, .cancel, .flow]
+  static let features: TunnelFeatures = [.base64, .bound, .cancel, .flow, .window]
   /// How many frames that are no answers may wait for the relay to read.
   private static let outboxLimit = 1024
 
@@ -306,6 +309,8 @@ public actor TunnelClient {
     case .cancel(let id): work[id]?.task.cancel()
     case .pause(let id): work[id]?.answer.pause()
     case .resume(let id): work[id]?.answer.resume()
+    // One that is answered meanwhile needs no window.
+    case .window(let id, let end): work[id]?.answer.widen(to: end)
     case .unknown: break
     }
   }
@@ -329,7 +334,10 @@ public actor TunnelClient {
     guard work.count < configuration.parallelRequests else {
       return say(.answer(TunnelAnswer.error(id, 503, "server_overloaded")))
     }
-    let answer = TunnelAnswer(to: id, features: relayFeatures) { try await socket.send($0) }
+    let (now, sleepUntil, patience) = (now, sleepUntil, configuration.patience)
+    let answer = TunnelAnswer(
+      to: id, features: relayFeatures, window: request.window,
+      patience: { try await sleepUntil(now() + patience) }, send: { try await socket.send($0) })
     let task = Task { [handler] in
       await handler.answer(request, to: agent, with: answer)
       self.answered(id)

@@ -5,7 +5,7 @@ import NIOCore
 struct FrameMembers {
   enum Name: String, CaseIterable {
     case type, agents, address, signature, nonce, timestamp, ts, id, status, headers, body, bodyEncoding, data
-    case method, path, error, rejected, reason, url, features
+    case method, path, error, rejected, reason, url, features, window
   }
 
   private let object: UnsafeRawBufferPointer
@@ -68,6 +68,13 @@ struct FrameMembers {
       throw .malformed(name.rawValue)
     }
     return number
+  }
+
+  /// A place in a stream.
+  func window() throws(FrameRefusal) -> Int64 {
+    let end = try integer(.window)
+    guard end >= 0 else { throw .malformed(Name.window.rawValue) }
+    return end
   }
 
   func id() throws(FrameRefusal) -> RequestID {

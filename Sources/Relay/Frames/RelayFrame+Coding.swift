@@ -41,10 +41,12 @@ extension RelayFrame {
           id: try members.id(), method: method,
           path: RelayPath(try members.text(.path, limit: RelayPath.byteLimit * 2)),
           headers: try members.headers(limits),
-          body: try members.bytes(.body, limit: limits.bodyBytes)))
+          body: try members.bytes(.body, limit: limits.bodyBytes),
+          window: members[.window] == nil ? nil : try members.window()))
     case "cancel": return .cancel(try members.id())
     case "pause": return .pause(try members.id())
     case "resume": return .resume(try members.id())
+    case "window": return .window(try members.id(), try members.window())
     default: return .unknown
     }
   }
@@ -93,12 +95,16 @@ extension RelayFrame {
       writer.member("method", request.method)
       writer.member("path", request.path?.text ?? "")
       writer.member("type", "request")
+      if let window = request.window { writer.member("window", window) }
     case .error(let code):
       writer.member("error", code.rawValue)
       writer.member("type", "error")
     case .cancel(let id): writer.about(id, "cancel")
     case .pause(let id): writer.about(id, "pause")
     case .resume(let id): writer.about(id, "resume")
+    case .window(let id, let end):
+      writer.about(id, "window")
+      writer.member("window", end)
     case .unknown: writer.member("type", "unknown")
     }
     return ByteBuffer(bytes: writer.finish())

@@ -19,6 +19,8 @@ public enum RelayFrame: Hashable, Sendable {
   /// Send no more of this stream until `resume`. (``TunnelFeatures/flow``)
   case pause(RequestID)
   case resume(RequestID)
+  /// The stream may go on while what was sent of it is less than this. (``TunnelFeatures/window``)
+  case window(RequestID, Int64)
   /// A type that is not known here, to be passed over.
   case unknown
 }

@@ -9,16 +9,19 @@ public struct RelayRequest: Hashable, Sendable {
   public let path: RelayPath?
   public let headers: RelayHeaders
   public let body: ByteBuffer
+  /// How much of a stream may answer it before the relay says more; nil where the relay says nothing of that.
+  public var window: Int64?
 
   public init(
     id: RequestID, method: String, path: RelayPath?, headers: RelayHeaders = [:],
-    body: ByteBuffer = ByteBuffer()
+    body: ByteBuffer = ByteBuffer(), window: Int64? = nil
   ) {
     self.id = id
     self.method = method
     self.path = path
     self.headers = headers
     self.body = body
+    self.window = window
   }
 }
 

@@ -15,8 +15,12 @@ public struct TunnelFeatures: OptionSet, Hashable, Sendable {
   /// `bound`: the nonces of challenges are bound to the name of the relay (``TunnelNonce/isBound(to:)``).
   public static let bound = TunnelFeatures(rawValue: 8)
 
+  /// `window`: a request says how much of a stream may answer it before its caller has read, and the frame `window` says so
+  /// again when it is more. (``StreamWindow``)
+  public static let window = TunnelFeatures(rawValue: 16)
+
   private static let names: [(String, TunnelFeatures)] = [
-    ("base64", .base64), ("bound", .bound), ("cancel", .cancel), ("flow", .flow),
+    ("base64", .base64), ("bound", .bound), ("cancel", .cancel), ("flow", .flow), ("window", .window),
   ]
 
   /// The names of these features, in ascending order.

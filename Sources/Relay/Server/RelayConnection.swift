@@ -73,7 +73,9 @@ struct RelayConnection: Sendable {
           guard let name = head.headers.first(name: "host").flatMap({ RelayName(authority: $0) }) else {
             throw ChannelError.inappropriateOperationForState
           }
-          let tunnel = TunnelHandler(board: board, source: visitor.source(of: head), name: name)
+          let tunnel = TunnelHandler(
+            board: board, source: visitor.source(of: head), name: name,
+            now: channel.eventLoop.now)
           meter.counter = { bytes in tunnel.count(bytes) }
           let pipeline = channel.pipeline.syncOperations
           try pipeline.addHandler(MaskCheck())

@@ -15,8 +15,11 @@ struct TunnelAnswerTests {
   private let id = RequestID("one")!
   private let sent = Sent()
 
-  private func answer(_ features: TunnelFeatures = [.base64, .cancel]) -> TunnelAnswer {
-    TunnelAnswer(to: id, features: features) { [sent] in sent.add($0) }
+  private func answer(
+    _ features: TunnelFeatures = [.base64, .cancel], window: Int64? = nil,
+    patience: @escaping @Sendable () async throws -> Void = { try await Task.sleep(for: .seconds(600)) }
+  ) -> TunnelAnswer {
+    TunnelAnswer(to: id, features: features, window: window, patience: patience) { [sent] in sent.add($0) }
   }
 
   private func error(_ status: Int, _ code: String) -> HostFrame {
@@ -119,5 +122,68 @@ struct TunnelAnswerTests {
     abandoned.cancel()
     await #expect(throws: CancellationError.self) { try await abandoned.value }
     #expect(sent.frames.count == 2)
+  }
+
+  /// A line of so many bytes, which costs 512 more.
+  private func line(_ bytes: Int) -> ByteBuffer {
+    ByteBuffer(string: String(repeating: "x", count: bytes - 1) + "\n")
+  }
+
+  @Test("a stream goes as far as its window and one piece beyond, and on when the relay says so")
+  func window() async throws {
+    let answer = answer(window: 2000)
+    try await answer.start(status: 200, headers: [:])
+    // 1012 and 1012: the second one goes beyond.
+    for _ in 0..<2 { try await answer.write(line(500)) }
+    #expect(sent.frames.count == 3)
+    let writing = Task { try await answer.write(line(500)) }
+    // As far as it went is not further, and neither is less.
+    for end: Int64 in [0, 2000, 2024, 1] { answer.widen(to: end) }
+    #expect(sent.frames.count == 3)
+    answer.widen(to: 2025)
+    try await writing.value
+    #expect(sent.frames.count == 4)
+    answer.widen(to: .max)
+    for _ in 0..<5 { try await answer.write(line(500)) }
+    answer.widen(to: 0)
+    try await answer.finish()
+    #expect(sent.frames.count == 10 && sent.frames.last == .streamEnd(id))
+  }
+
+  @Test("what is over needs no window, and its head and its end wait for none")
+  func windowless() async throws {
+    let answer = answer(window: 0)
+    try await answer.start(status: 200, headers: [:])
+    try await answer.finish()
+    answer.widen(to: .max)
+    #expect(sent.frames == [.streamStart(RelayAnswerHead(id: id, status: 200)), .streamEnd(id)])
+    let whole = self.answer(window: 0)
+    try await whole.send(status: 200, headers: [:], body: line(5000))
+    #expect(sent.frames.count == 3)
+  }
+
+  @Test("a pause holds a stream whose window is open, and a window one that is not paused")
+  func windowAndPause() async throws {
+    let answer = answer([.flow, .window], window: 0)
+    try await answer.start(status: 200, headers: [:])
+    answer.pause()
+    let writing = Task { try await answer.write(line(10)) }
+    answer.widen(to: 1)
+    #expect(sent.frames.count == 1)
+    answer.resume()
+    try await writing.value
+    #expect(sent.frames.count == 2)
+  }
+
+  @Test("a relay that never opens the window keeps a stream for as long as the host has patience")
+  func impatience() async throws {
+    let (ends, end) = AsyncStream.makeStream(of: Void.self)
+    let answer = answer(window: 0, patience: { for await _ in ends {} })
+    try await answer.start(status: 200, headers: [:])
+    let writing = Task { try await answer.write(line(10)) }
+    end.finish()
+    await #expect(throws: TunnelAnswer.Failure.unread) { try await writing.value }
+    await answer.conclude()
+    #expect(sent.frames.last == .cancel(id))
   }
 }

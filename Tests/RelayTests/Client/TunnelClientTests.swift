@@ -146,7 +146,8 @@ struct TunnelClientTests {
         for await _ in handler.stopped.stream { break }
         _ = await status(of: client) { $0.connection != .open }
       }
-      #expect(await client.runningCount == 0)
+      // The handler says so a moment before it returns.
+      try await eventually { await client.runningCount == 0 }
     }
   }
 
@@ -203,6 +204,146 @@ struct TunnelClientTests {
             error("f", 502, "agent_offline"), error("g", 502, "invalid_path"), #"{"ts":8,"type":"pong"}"#,
           ])
       }
+    }
+  }
+
+  // MARK: Windows
+
+  /// Pours lines of 1000 bytes until it is told to stop, and counts them.
+  private final class Pourer: TunnelResponder {
+    let stopped = AsyncStream.makeStream(of: (any Error)?.self)
+
+    func answer(_ request: RelayRequest, to agent: Address, with answer: TunnelAnswer) async {
+      let line = ByteBuffer(string: String(repeating: "x", count: 999) + "\n")
+      do {
+        try await answer.start(status: 200, headers: [:])
+        for _ in 0..<(Int(request.headers["x-lines"] ?? "") ?? 0) { try await answer.write(line) }
+        try await answer.finish()
+        stopped.continuation.yield(nil)
+      } catch {
+        stopped.continuation.yield(error)
+      }
+    }
+  }
+
+  private static func pour(_ id: String, lines: Int, window: Int64?) -> RelayFrame {
+    .request(
+      RelayRequest(
+        id: RequestID(id)!, method: "GET", path: RelayPath("/"),
+        headers: ["x-agent-address": agent.lowercased, "x-lines": "\(lines)"], window: window))
+  }
+
+  private static let windowed: TunnelFeatures = [.base64, .cancel, .flow, .window]
+
+  /// Lets a host pour to a relay that plays so.
+  private func pour(
+    _ patience: Duration = .seconds(600),
+    to play: @escaping @Sendable (inout ScriptedRelay.Tunnel) async throws -> Void,
+    _ body: @escaping @Sendable (TunnelClient, Pourer) async throws -> Void
+  ) async throws {
+    let pourer = Pourer()
+    try await ScriptedRelay.run { tunnel, number in
+      guard number == 1 else { return }
+      try await play(&tunnel)
+      while try await tunnel.text() != nil {}
+    } during: { relay in
+      var configuration = TunnelClient.Configuration(relay: try RelayURL("ws://127.0.0.1:\(relay.port)"))
+      configuration.patience = patience
+      let client = TunnelClient(
+        configuration, clock: ContinuousClock(), unixTime: { Self.time }, chance: { 1 }, handler: pourer,
+        key: { $0 == Self.agent ? Self.key : nil }, check: { _, _ in nil })
+      try await run(client) { try await body(client, pourer) }
+    }
+  }
+
+  @Test(
+    "a stream stops at its window, whatever else is said, while others go on, and goes on where it stopped")
+  func window() async throws {
+    let (done, isDone) = AsyncStream.makeStream(of: [HostFrame].self)
+    try await pour { tunnel in
+      try await Self.welcome(&tunnel, features: Self.windowed)
+      try await tunnel.say(Self.pour("slow", lines: 10, window: 3000))
+      guard case .streamStart? = try await tunnel.frame() else { return }
+      // Two lines cost 3024, so both are sent.
+      for _ in 0..<2 { guard case .streamChunk? = try await tunnel.frame() else { return } }
+      // For nobody, for what is past, and in vain.
+      try await tunnel.say(.window(RequestID("nobody")!, .max))
+      try await tunnel.say(.window(RequestID("slow")!, 0))
+      try await tunnel.say(.window(RequestID("slow")!, 3024))
+      try await tunnel.say(Self.pour("fast", lines: 40, window: .max))
+      var heard: [HostFrame] = []
+      func hear(_ count: Int) async throws {
+        for _ in 0..<count {
+          guard let frame = try await tunnel.frame() else { return }
+          heard.append(frame)
+        }
+      }
+      try await hear(42)
+      // One that is over, and the one that waits.
+      try await tunnel.say(.window(RequestID("fast")!, .max))
+      try await tunnel.say(.window(RequestID("slow")!, .max))
+      try await hear(9)
+      isDone.yield(heard)
+    } _: { _, _ in
+      var iterator = done.makeAsyncIterator()
+      let heard = try #require(await iterator.next())
+      let line = ByteBuffer(string: String(repeating: "x", count: 999) + "\n")
+      #expect(
+        heard == [.streamStart(RelayAnswerHead(id: RequestID("fast")!, status: 200))]
+          + Array(repeating: .streamChunk(RequestID("fast")!, line), count: 40)
+          + [.streamEnd(RequestID("fast")!)]
+          + Array(repeating: .streamChunk(RequestID("slow")!, line), count: 8)
+          + [.streamEnd(RequestID("slow")!)])
+    }
+  }
+
+  @Test(
+    "a relay that knows of windows and names none, and one that knows nothing of them, get the stream at once",
+    arguments: [windowed, [.base64, .cancel]])
+  func windowless(features: TunnelFeatures) async throws {
+    try await pour { tunnel in
+      try await Self.welcome(&tunnel, features: features)
+      try await tunnel.say(Self.pour("a", lines: 500, window: nil))
+      guard case .streamStart? = try await tunnel.frame() else { return }
+      while case .streamChunk? = try await tunnel.frame() {}
+    } _: { _, pourer in
+      var iterator = pourer.stopped.stream.makeAsyncIterator()
+      let failure = try #require(await iterator.next())
+      #expect(failure == nil)
+    }
+  }
+
+  @Test("a relay that never opens a window holds a stream for a while, and no more")
+  func neverOpened() async throws {
+    let (ends, end) = AsyncStream.makeStream(of: HostFrame?.self)
+    try await pour(.milliseconds(50)) { tunnel in
+      try await Self.welcome(&tunnel, features: Self.windowed)
+      try await tunnel.say(Self.pour("a", lines: 500, window: 0))
+      guard case .streamStart? = try await tunnel.frame() else { return }
+      end.yield(try await tunnel.frame())
+    } _: { _, pourer in
+      var iterator = pourer.stopped.stream.makeAsyncIterator()
+      let failure = try #require(await iterator.next())
+      #expect(failure as? TunnelAnswer.Failure == .unread)
+      var frames = ends.makeAsyncIterator()
+      let frame = try #require(await frames.next())
+      #expect(frame == .cancel(RequestID("a")!))
+    }
+  }
+
+  @Test(
+    "a window that is no number of bytes ends the tunnel, and the work for it",
+    arguments: ["-1", "9223372036854775808", "1e3.5", "\"1\"", "null", "[]"])
+  func hostileWindow(text: String) async throws {
+    try await pour { tunnel in
+      try await Self.welcome(&tunnel, features: Self.windowed)
+      try await tunnel.say(Self.pour("a", lines: 500, window: 0))
+      guard case .streamStart? = try await tunnel.frame() else { return }
+      try await tunnel.say(#"{"id":"a","type":"window","window":\#(text)}"#)
+    } _: { _, pourer in
+      var iterator = pourer.stopped.stream.makeAsyncIterator()
+      let failure = try #require(await iterator.next())
+      #expect(failure is CancellationError)
     }
   }
 }

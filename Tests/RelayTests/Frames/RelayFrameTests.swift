@@ -16,8 +16,8 @@ struct RelayFrameTests {
   private static let known: [(RelayFrame, String)] = [
     (.challenge(nonce), #"{"nonce":"\#(nonce.text)","type":"challenge"}"#),
     (
-      .challenge(nonce, [.flow, .base64, .cancel, .bound]),
-      #"{"features":["base64","bound","cancel","flow"],"nonce":"\#(nonce.text)","type":"challenge"}"#
+      .challenge(nonce, [.flow, .window, .base64, .cancel, .bound]),
+      #"{"features":["base64","bound","cancel","flow","window"],"nonce":"\#(nonce.text)","type":"challenge"}"#
     ),
     (
       .authenticated([agent]),
@@ -38,6 +38,12 @@ struct RelayFrameTests {
     (.cancel(id), #"{"id":"\#(id)","type":"cancel"}"#),
     (.pause(id), #"{"id":"\#(id)","type":"pause"}"#),
     (.resume(id), #"{"id":"\#(id)","type":"resume"}"#),
+    (.window(id, 1_310_720), #"{"id":"\#(id)","type":"window","window":1310720}"#),
+    (.window(id, .max), #"{"id":"\#(id)","type":"window","window":9223372036854775807}"#),
+    (
+      .request(RelayRequest(id: id, method: "GET", path: RelayPath("/"), window: 1 << 20)),
+      #"{"body":"","headers":{},"id":"\#(id)","method":"GET","path":"/","type":"request","window":1048576}"#
+    ),
     (
       .request(
         RelayRequest(
@@ -82,6 +88,13 @@ struct RelayFrameTests {
     (#"{"type":"request","id":"1","path":"/"}"#, .missing("method")),
     (#"{"type":"request","id":"1","method":"G T","path":"/"}"#, .malformed("method")),
     (#"{"type":"request","id":"1","method":"GET"}"#, .missing("path")),
+    (#"{"type":"request","id":"1","method":"GET","path":"/","window":-1}"#, .malformed("window")),
+    (#"{"type":"window","window":5}"#, .missing("id")), (#"{"type":"window","id":"1"}"#, .missing("window")),
+    (#"{"type":"window","id":"1","window":-1}"#, .malformed("window")),
+    (#"{"type":"window","id":"1","window":9223372036854775808}"#, .malformed("window")),
+    (#"{"type":"window","id":"1","window":1.5}"#, .malformed("window")),
+    (#"{"type":"window","id":"1","window":"5"}"#, .malformed("window")),
+    (#"{"type":"window","id":"1","window":5,"window":6}"#, .duplicate("window")),
   ]
 
   @Test("what is no frame is refused, with the reason", arguments: 0..<refused.count)

@@ -18,7 +18,7 @@ struct AuthenticationTests {
   func lifecycle() async throws {
     try await RelayLab.run { lab in
       var host = try await TestHost.connect(lab)
-      #expect(host.features == [.base64, .bound, .cancel, .flow])
+      #expect(host.features == [.base64, .bound, .cancel, .flow, .window])
       #expect(host.nonce?.isBound(to: "relay.test") == true)
       try await host.authenticate([Self.ada, Self.bob])
       let agents = [Self.ada, Self.bob].map { key in

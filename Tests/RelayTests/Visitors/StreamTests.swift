@@ -138,6 +138,7 @@ struct StreamTests {
     try await RelayLab.run { lab in
       var host = try await TestHost.authenticated(lab, [Self.ada])
       var (request, caller) = try await begin(lab, &host)
+      #expect(request.window == nil)
       try await caller.channel.setOption(.autoRead, value: false).get()
       let piece = ByteBuffer(repeating: UInt8(ascii: "x"), count: 64 << 10)
       var sent = 0
@@ -160,6 +161,80 @@ struct StreamTests {
       try await host.say(.streamEnd(request.id))
       #expect(try await caller.answer().body.readableBytes == sent)
       try await eventually { lab.board.budget.used == 0 }
+    }
+  }
+
+  @Test("a host that understands windows is told how far the caller has read, and never to pause")
+  func window() async throws {
+    let settings = RelayLab.settings { $0.limits.streamBytes = 200_000 }
+    try await RelayLab.run(settings) { lab in
+      var host = try await TestHost.authenticated(
+        lab, [Self.ada], features: [.base64, .cancel, .flow, .window])
+      var (request, caller) = try await begin(lab, &host)
+      try await caller.channel.setOption(.autoRead, value: false).get()
+      var window = SendWindow(try #require(request.window))
+      #expect(window.end == Int64(lab.board.limits.streamWindow))
+      let piece = ByteBuffer(repeating: UInt8(ascii: "x"), count: StreamCutter.pieceBytes)
+      var sent = 0
+      var silences = 0
+      // Until the relay has said nothing more for a while: what the sockets themselves take is theirs.
+      while silences < 20 {
+        while window.isOpen {
+          window.spend(piece.readableBytes)
+          try await host.say(.streamChunk(request.id, piece))
+          sent += piece.readableBytes
+        }
+        try #require(sent < 512 << 20)
+        // An answer shows that the relay has read all before.
+        try await host.say(.requestChallenge)
+        switch try await host.frame() {
+        case .window(request.id, let end):
+          window.widen(to: end)
+          silences = 0
+          // The answer to the question comes behind it.
+          while case .window(request.id, let end) = try await host.frame() { window.widen(to: end) }
+        case .challenge: silences += 1
+        case let frame: throw TestHost.Unexpected(event: "\(frame)")
+        }
+      }
+      #expect(lab.board.budget.used > 0 && lab.board.budget.used <= 200_000)
+      try await caller.channel.setOption(.autoRead, value: true).get()
+      caller.channel.read()
+      while !window.isOpen {
+        guard case .window(request.id, let end) = try await host.frame() else { continue }
+        window.widen(to: end)
+      }
+      try await host.say(.streamEnd(request.id))
+      #expect(try await caller.answer().body.readableBytes == sent)
+      try await eventually { lab.board.budget.used == 0 }
+    }
+  }
+
+  @Test("a host that sends on beyond its window is cut like one that knows of none, and its tunnel stays")
+  func beyondTheWindow() async throws {
+    let settings = RelayLab.settings { $0.limits.streamBytes = 1 << 20 }
+    try await RelayLab.run(settings) { lab in
+      var host = try await TestHost.authenticated(
+        lab, [Self.ada], features: [.base64, .cancel, .flow, .window])
+      let (request, caller) = try await begin(lab, &host)
+      try await caller.channel.setOption(.autoRead, value: false).get()
+      let piece = ByteBuffer(repeating: UInt8(ascii: "x"), count: 64 << 10)
+      var isCancelled = false
+      for _ in 0..<2000 where !isCancelled {
+        try await host.say(.streamChunk(request.id, piece))
+        try await host.say(.requestChallenge)
+        while true {
+          let frame = try await host.frame()
+          if frame == .cancel(request.id) { isCancelled = true }
+          if case .challenge = frame { break }
+        }
+        #expect(lab.board.budget.used <= 1 << 20)
+      }
+      #expect(isCancelled)
+      async let answer = Caller.ask(lab, host: Self.name)
+      let next = try await host.request()
+      try await host.say(.answer(RelayAnswer(id: next.id, status: 200)))
+      #expect(try await answer.status == 200)
     }
   }
 

@@ -79,6 +79,9 @@ public struct RelayLimits: Hashable, Sendable {
 
   public init() {}
 
+  /// How much of a stream a host that understands windows has under way.
+  var streamWindow: Int { StreamWindow.size(keeping: streamBytes) }
+
   /// What a frame may hold.
   var frames: FrameLimits {
     FrameLimits(bodyBytes: bodyBytes, headerFields: headerFields, headerBytes: headerBytes, agents: 1024)

@@ -22,6 +22,8 @@ final class Exchange: Sendable {
   private let source: NetworkAddress
   private let waiting = Atomic(0)
   private let isPaused = Atomic(false)
+  /// nil where the host understands no windows.
+  private let window = Mutex<ReceiveWindow?>(nil)
 
   init(
     number: UInt64, tunnel: Tunnel, visitor: NIOLoopBound<VisitorHandler>, budget: ByteBudget,
@@ -46,25 +48,38 @@ final class Exchange: Sendable {
     let bytes = Self.bytes(of: event)
     guard budget.take(bytes, for: source) else { return false }
     waiting.add(bytes, ordering: .relaxed)
+    if case .piece = event { window.withLock { $0?.receive(bytes) } }
     loop.execute { self.visitor.value.received(event, of: self) }
     return true
   }
+
+  /// From now on the host sends no more than it was told that the caller has room for.
+  /// - Returns: How much that is at first.
+  func openWindow(_ size: Int) -> Int64 {
+    let new = ReceiveWindow(size: size)
+    window.withLock { $0 = new }
+    return new.told
+  }
+
+  /// Whether the host waits for the caller, as far as the relay knows.
+  var isHeld: Bool { window.withLock { $0?.isUsedUp } ?? (unwritten > Self.resumeMark) }
+
+  /// Whether the host knows by itself when to wait.
+  var hasWindow: Bool { window.withLock { $0 != nil } }
 
   /// The host is asked to wait.
   /// - Returns: Whether it had not been asked before.
   func pause() -> Bool { isPaused.exchange(true, ordering: .relaxed) == false }
 
   /// The host may go on.
-  func resumed() { isPaused.store(false, ordering: .relaxed) }
-
-  /// What it costs to keep a piece, however small.
-  private static let pieceBytes = 512
+  /// - Returns: Whether it had been asked to wait.
+  func resume() -> Bool { isPaused.exchange(false, ordering: .relaxed) }
 
   /// How many bytes an event costs while it waits.
   static func bytes(of event: Event) -> Int {
     switch event {
     case .whole(let answer): answer.body.readableBytes
-    case .piece(let piece): piece.readableBytes + pieceBytes
+    case .piece(let piece): StreamWindow.cost(ofPiece: piece.readableBytes)
     case .head, .end, .failed: 0
     }
   }
@@ -77,6 +92,7 @@ final class Exchange: Sendable {
     budget.give(count, of: source)
     let left = waiting.subtract(count, ordering: .relaxed).newValue
     if left <= Self.resumeMark, isPaused.load(ordering: .relaxed) { tunnel.resume(number) }
+    if let end = window.withLock({ $0?.take(count) }) ?? nil { tunnel.widen(number, to: end) }
   }
 
   /// The caller has gone.

@@ -42,6 +42,12 @@ final class Tunnel: Sendable {
     loop.execute { handler.value.visitorCaughtUp(number) }
   }
 
+  /// The caller has read, and the host may go on until here.
+  func widen(_ number: UInt64, to end: Int64) {
+    let handler = handler
+    loop.execute { handler.value.visitorRead(number, to: end) }
+  }
+
   // MARK: Life
 
   /// Whether the host shows that it is there, within a time.

@@ -25,7 +25,7 @@ final class TunnelDirectory: Sendable {
   /// Gives `tunnel` these agents, as far as nobody else has them, in one step.
   /// - Parameter dead: tunnels that are known to be gone; what they hold is taken from them.
   func claim(
-    _ addresses: [Address], for tunnel: Tunnel, from dead: Set<Tunnel> = []
+    _ addresses: [Address], for tunnel: Tunnel, from dead: Set<Tunnel> = [], now: NIODeadline = .now()
   ) -> [(outcome: TunnelSession.Outcome, holder: Tunnel?)] {
     entries.withLock { entries in
       addresses.map { address in
@@ -39,7 +39,7 @@ final class TunnelDirectory: Sendable {
         let requests = entries[address]?.requests
         entries[address] = Entry(
           tunnel: tunnel,
-          requests: requests ?? TokenBucket(perMinute: limits.requestsPerMinute, now: .now()))
+          requests: requests ?? TokenBucket(perMinute: limits.requestsPerMinute, now: now))
         return (.init(address: address, verdict: .taken), nil)
       }
     }

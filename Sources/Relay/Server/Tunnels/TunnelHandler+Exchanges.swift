@@ -14,9 +14,11 @@ extension TunnelHandler {
     guard session.features.contains(.base64) || request.body.isUTF8 else {
       return fail(exchange, .binaryUnsupported)
     }
-    let deadline = NIODeadline.now() + TimeAmount(limits.answerTimeout)
+    let deadline = now + TimeAmount(limits.answerTimeout)
     pending[exchange.number] = PendingExchange(exchange: exchange, deadline: deadline)
     schedule(exchange.number, at: deadline, context)
+    var request = request
+    if session.features.contains(.window) { request.window = exchange.openWindow(limits.streamWindow) }
     send(.request(request))
     board.statistics.count(.relayedRequest)
   }
@@ -31,10 +33,17 @@ extension TunnelHandler {
   /// The caller has read most of what waited for it.
   func visitorCaughtUp(_ number: UInt64) {
     guard let exchange = pending[number]?.exchange, exchange.unwritten <= Exchange.resumeMark,
-      let id = tunnel?.id(of: number)
+      let id = tunnel?.id(of: number), exchange.resume()
     else { return }
-    exchange.resumed()
+    extend(number)
     send(.resume(id))
+  }
+
+  /// The caller has read, and there is room for more of the stream.
+  func visitorRead(_ number: UInt64, to end: Int64) {
+    guard pending[number]?.stage == .streaming, let id = tunnel?.id(of: number) else { return }
+    extend(number)
+    send(.window(id, end))
   }
 
   // MARK: From the host
@@ -83,8 +92,8 @@ extension TunnelHandler {
       return breakOff(number, .slowCaller)
     }
     guard exchange.deliver(.piece(piece)) else { return breakOff(number, .overloaded) }
-    if exchange.unwritten > Exchange.pauseMark, session.features.contains(.flow), exchange.pause(),
-      let id = tunnel?.id(of: number)
+    if exchange.unwritten > Exchange.pauseMark, session.features.contains(.flow), !exchange.hasWindow,
+      exchange.pause(), let id = tunnel?.id(of: number)
     {
       send(.pause(id))
       // The caller may have caught up in between, when nobody was to be told.
@@ -125,7 +134,7 @@ extension TunnelHandler {
   // MARK: Time
 
   private func extend(_ number: UInt64) {
-    pending[number]?.deadline = .now() + TimeAmount(board.limits.streamTimeout)
+    pending[number]?.deadline = now + TimeAmount(board.limits.streamTimeout)
   }
 
   private func schedule(_ number: UInt64, at time: NIODeadline, _ context: ChannelHandlerContext) {
@@ -138,11 +147,10 @@ extension TunnelHandler {
 
   private func timerFired(_ number: UInt64) {
     guard let context, let waiting = pending[number] else { return }
-    // A paused stream waits for its caller, whom the caller's connection gives up in its own time.
-    let isHeld = waiting.exchange.unwritten > Exchange.resumeMark
-    if isHeld { extend(number) }
+    // A stream that is held waits for its caller, whom the caller's connection gives up in its own time.
+    if waiting.exchange.isHeld { extend(number) }
     guard let deadline = pending[number]?.deadline else { return }
-    if NIODeadline.now() < deadline {
+    if now < deadline {
       schedule(number, at: deadline, context)
     } else {
       breakOff(number, waiting.stage == .asked ? .gatewayTimeout : .streamTimeout)

@@ -31,12 +31,14 @@ final class TunnelHandler: ChannelInboundHandler {
   private var writeTimer: Scheduled<Void>?
   private var pings: RepeatedTask?
 
-  /// - Parameter name: the relay's name by which the host dialled it.
-  init(board: Switchboard, source: NetworkAddress, name: RelayName) {
+  /// - Parameters:
+  ///   - name: the relay's name by which the host dialled it.
+  ///   - now: the time of the tunnel's event loop.
+  init(board: Switchboard, source: NetworkAddress, name: RelayName, now: NIODeadline) {
     self.board = board
     self.source = source
     share = BudgetShare(of: board.budget, for: source)
-    control = TokenBucket(perMinute: board.limits.controlFramesPerMinute, now: .now())
+    control = TokenBucket(perMinute: board.limits.controlFramesPerMinute, now: now)
     let urls = board.urls
     session = TunnelSession(
       limits: board.limits, makeURL: { urls.url(of: $0) }, makeNonce: { TunnelNonce.make(for: name.text) })
@@ -100,6 +102,9 @@ final class TunnelHandler: ChannelInboundHandler {
     board.logger.debug("a tunnel ended", metadata: ["source": "\(source)"])
   }
 
+  /// The time of the event loop.
+  var now: NIODeadline { context?.eventLoop.now ?? .now() }
+
   // MARK: What comes in
 
   /// Counts bytes of a message before it is whole. False where there are too many, and the tunnel ends.
@@ -153,7 +158,7 @@ final class TunnelHandler: ChannelInboundHandler {
   private func handle(_ message: ByteBuffer) {
     do {
       let frame = try HostFrame(message, limits: board.limits.frames)
-      if frame.isControl, !control.take(now: .now()) {
+      if frame.isControl, !control.take(now: now) {
         perform(session.overran())
         return
       }
@@ -203,7 +208,7 @@ final class TunnelHandler: ChannelInboundHandler {
   /// goes to the newer proof.
   private func claim(_ addresses: [Address]) {
     guard let tunnel, let context else { return }
-    let claims = board.directory.claim(addresses, for: tunnel)
+    let claims = board.directory.claim(addresses, for: tunnel, now: now)
     let holders = Set(claims.compactMap(\.holder))
     guard !holders.isEmpty else {
       perform(session.claimed(claims.map(\.outcome)))
@@ -224,7 +229,7 @@ final class TunnelHandler: ChannelInboundHandler {
     isClaiming = false
     // A tunnel that has ended meanwhile has to let go of what it claimed.
     guard context != nil, !isEnding else { return board.directory.release(addresses, from: tunnel) }
-    let claims = board.directory.claim(addresses, for: tunnel, from: dead)
+    let claims = board.directory.claim(addresses, for: tunnel, from: dead, now: now)
     for holder in dead {
       board.statistics.count(.takeover)
       holder.close(code: 1000, reason: "replaced by a newer proof")

@@ -50,7 +50,7 @@ struct TunnelSession {
   /// The most challenges that can be open at a time.
   static let openChallenges = 64
   /// What this relay understands beyond version 1.
-  static let features: TunnelFeatures = [.base64, .bound, .cancel, .flow]
+  static let features: TunnelFeatures = [.base64, .bound, .cancel, .flow, .window]
 
   init(
     limits: RelayLimits, makeURL: @escaping @Sendable (Address) -> String,

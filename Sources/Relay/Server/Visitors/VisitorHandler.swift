@@ -43,7 +43,7 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    clock.headBegan = .now()
+    clock.headBegan = now
   }
 
   func channelActive(context: ChannelHandlerContext) {
@@ -98,7 +98,7 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
   /// Bytes arrived, whatever they turn out to be.
   func bytesArrived() {
     guard case .idle = state, clock.headBegan == nil else { return }
-    clock.headBegan = .now()
+    clock.headBegan = now
     keepTime()
   }
 
@@ -108,7 +108,7 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
       clock.headBegan = nil
       // Whoever asks on without reading answers is not waited for.
       guard context.channel.isWritable else { return context.close(promise: nil) }
-      began(VisitorRequest(head, board, peer, upgradeRefusal), context)
+      began(VisitorRequest(head, board, peer, upgradeRefusal, now: now), context)
     case (.body(let bytes), .reading(let request)): took(bytes, request)
     case (.end, .reading(let request)): ended(request)
     default: break
@@ -230,7 +230,7 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
   private func refuse(_ refusal: RelayRefusal, _ request: VisitorRequest?) {
     board.statistics.count(refusal)
     answer(
-      request ?? VisitorRequest.unreadable(board, peer), refusal.status,
+      request ?? VisitorRequest.unreadable(board, peer, now: now), refusal.status,
       ["content-type": "application/json; charset=utf-8"],
       ByteBuffer(string: "{\"error\":\"\(refusal.code)\"}"))
   }
@@ -303,12 +303,12 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
       return
     }
     let count = piece.readableBytes
-    clock.wrote(count)
+    clock.wrote(count, now: now)
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
     let promise = context.eventLoop.makePromise(of: Void.self)
     promise.futureResult.whenComplete { _ in
       exchange?.written(cost)
-      bound.value.clock.sent(count)
+      bound.value.clock.sent(count, now: bound.value.now)
       bound.value.keepTime()
     }
     context.write(wrapOutboundOut(.body(.byteBuffer(piece))), promise: promise)
@@ -349,6 +349,9 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   // MARK: The clock
 
+  /// The time of the event loop.
+  private var now: NIODeadline { context?.eventLoop.now ?? .now() }
+
   /// Until when what the connection waits for has to come.
   private func patience(_ now: NIODeadline) -> NIODeadline? {
     let limits = board.limits
@@ -364,7 +367,7 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   private func keepTime() {
     guard let context else { return }
-    let new = patience(.now())
+    let new = patience(now)
     let isEarlier = new.map { new in clock.deadline.map { new < $0 } ?? true } ?? false
     clock.deadline = new
     if let new, clock.timer == nil || isEarlier { schedule(at: new, context) }
@@ -379,7 +382,7 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
   private func timerFired() {
     clock.timer = nil
     guard let context, let deadline = clock.deadline else { return }
-    guard NIODeadline.now() >= deadline else { return schedule(at: deadline, context) }
+    guard now >= deadline else { return schedule(at: deadline, context) }
     clock.deadline = nil
     switch state {
     case .reading(let request) where clock.unsent == 0: refuse(.requestTimeout, request)

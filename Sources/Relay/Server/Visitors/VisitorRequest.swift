@@ -31,7 +31,10 @@ final class VisitorRequest {
   var isLast: Bool
   private let hasBody: Bool
 
-  init(_ head: HTTPRequestHead, _ board: Switchboard, _ peer: NetworkAddress, _ upgrade: RelayRefusal?) {
+  init(
+    _ head: HTTPRequestHead, _ board: Switchboard, _ peer: NetworkAddress, _ upgrade: RelayRefusal?,
+    now: NIODeadline
+  ) {
     method = head.method
     headers = head.headers
     source = board.proxies.source(peer, head.headers)
@@ -40,29 +43,33 @@ final class VisitorRequest {
     isLast = !head.isKeepAlive
     expectsContinue = head.headers[canonicalForm: "expect"].contains { $0.lowercased() == "100-continue" }
     share = BudgetShare(of: board.budget, for: source)
-    pace = BodyPace(board.limits, now: .now())
+    pace = BodyPace(board.limits, now: now)
     let length = head.headers.first(name: "content-length").map(UInt64.init)
     hasBody = length.map { $0 != 0 } ?? head.headers.contains(name: "transfer-encoding")
     if let length, length.map({ $0 > UInt64(board.limits.bodyBytes) }) ?? true {
       plan = .refuse(.bodyTooLarge)
     } else {
-      plan = Self.plan(head, board, upgrade)
+      plan = Self.plan(head, board, upgrade, now)
     }
   }
 
-  private init(_ board: Switchboard, _ peer: NetworkAddress) {
+  private init(_ board: Switchboard, _ peer: NetworkAddress, now: NIODeadline) {
     (method, headers, source, plan) = (.GET, [:], peer, .refuse(.badRequest))
     (isOld, isHead, expectsContinue, isLast, hasBody) = (false, false, false, true, false)
     share = BudgetShare(of: board.budget, for: source)
-    pace = BodyPace(board.limits, now: .now())
+    pace = BodyPace(board.limits, now: now)
   }
 
   /// What stands for a request that could not be read.
-  static func unreadable(_ board: Switchboard, _ peer: NetworkAddress) -> VisitorRequest {
-    VisitorRequest(board, peer)
+  static func unreadable(
+    _ board: Switchboard, _ peer: NetworkAddress, now: NIODeadline
+  ) -> VisitorRequest {
+    VisitorRequest(board, peer, now: now)
   }
 
-  private static func plan(_ head: HTTPRequestHead, _ board: Switchboard, _ upgrade: RelayRefusal?) -> Plan {
+  private static func plan(
+    _ head: HTTPRequestHead, _ board: Switchboard, _ upgrade: RelayRefusal?, _ now: NIODeadline
+  ) -> Plan {
     let route = VisitorRoute(
       host: head.headers["host"], target: head.uri, method: head.method.rawValue, settings: board.settings)
     switch route {
@@ -77,7 +84,7 @@ final class VisitorRequest {
         return .refuse(.badRequest)
       }
       if board.answering.isStopping { return .refuse(.stopping) }
-      switch board.directory.way(to: agent) {
+      switch board.directory.way(to: agent, now: now) {
       case .tunnel(let tunnel): return .ask(tunnel, agent, path)
       case .offline: return .refuse(.agentOffline)
       case .limited: return .refuse(.rateLimited)
