@@ -108,8 +108,10 @@ let package = Package(
       name: "CDNSSD", linkerSettings: [.linkedLibrary("avahi-client"), .linkedLibrary("avahi-common")]),
     .target(name: "CSocketOwner"),
     .target(name: "CIsolation", linkerSettings: [.linkedLibrary("seccomp")]),
+    .target(name: "CFolderUsage"),
     // The first process of a sandbox, and what tries to get out of one.
-    .executableTarget(name: "osaurus-sandbox-init", linkerSettings: alone),
+    .executableTarget(
+      name: "osaurus-sandbox-init", dependencies: ["CFolderUsage"], linkerSettings: alone),
     .executableTarget(name: "osaurus-sandbox-probe", linkerSettings: alone),
     .target(name: "CSQLCipher", linkerSettings: [.linkedLibrary("sqlcipher")]),
     .target(
@@ -151,7 +153,12 @@ let package = Package(
       [
         "Identity", "SecretMemory", crypto, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL, log, lifecycle,
       ]),
-    floor("Sandbox", ["SecretMemory", "CIsolation", "CArchive", crypto, nioCore, nioPosix, nioHTTP1]),
+    floor(
+      "Sandbox",
+      [
+        "SecretMemory", "CIsolation", "CFolderUsage", "CArchive", crypto, httpClient, nioCore, nioPosix,
+        nioHTTP1,
+      ]),
     floor("Agents", ["Stores", "Inference", "Identity", log]),
     floor(
       "Host",
@@ -208,7 +215,12 @@ let package = Package(
         "Relay", "Identity", "SecretMemory", "TestSupport", "osaurus-relay", argumentParser, nioCore,
         nioPosix, nioHTTP1, nioWebSocket, nioEmbedded, nioSSL, log, lifecycle,
       ]),
-    tests("Sandbox", ["Sandbox", "SecretMemory", crypto, nioCore, nioPosix]),
+    tests(
+      "Sandbox",
+      [
+        "Sandbox", "CFolderUsage", "SecretMemory", "TestSupport", crypto, httpClient, nioCore, nioPosix,
+        nioSSL,
+      ]),
     tests("Agents", ["Agents", "Inference", "Stores", "Storage", "Keyring", "Identity", "SecretMemory"]),
     tests(
       "Host",

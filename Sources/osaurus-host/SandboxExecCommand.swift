@@ -49,6 +49,7 @@ struct SandboxExecCommand: AsyncParsableCommand {
   @Flag(help: "Let --timeout be more than 300 seconds, up to a day.") var longTimeout = false
   @Option(help: "Mebibytes of memory that it may take.") var memory = 2048
   @Option(help: "Processes and threads that it may have.") var processes = 512
+  @Option(help: "Mebibytes that its home may take on the disk.") var home = 10_240
   @Option(help: "Processors' worth of time that it may take, where a control group can limit that.")
   var processors: Double?
   @Option(
@@ -82,9 +83,10 @@ struct SandboxExecCommand: AsyncParsableCommand {
       throw ValidationError("--bridge needs --agent: it is an agent's way.")
     }
     guard tool.isEmpty || bridge else { throw ValidationError("--tool needs --bridge.") }
-    guard timeout > 0, memory >= 16, processes >= 2, processors ?? 1 > 0, processors ?? 1 < 10_000
+    guard timeout > 0, memory >= 16, processes >= 2, home >= 1, processors ?? 1 > 0, processors ?? 1 < 10_000
     else {
-      throw ValidationError("Limits are positive: --timeout 1, --memory 16 and --processes 2 are the least.")
+      throw ValidationError(
+        "Limits are positive: --timeout 1, --memory 16, --processes 2 and --home 1 are the least.")
     }
   }
 
@@ -147,6 +149,7 @@ struct SandboxExecCommand: AsyncParsableCommand {
     profile.limits.memory = UInt64(memory) << 20
     profile.limits.processes = UInt64(processes)
     profile.limits.processors = processors
+    profile.limits.home = UInt64(home) << 20
     profile.waived = Set(without)
     return profile
   }
@@ -242,6 +245,8 @@ struct SandboxOutcome: Encodable {
     case .memory: "It was ended: its processes took more memory than they may (--memory)."
     case .processes: "It was ended: it had more processes than it may (--processes)."
     case .disk: "It was ended: the disk is nearly full."
+    case .home:
+      "It was ended: its home takes more than it may (--home). It can be made smaller, and not grow."
     case .output: "It was ended: it said more than it may."
     }
   }

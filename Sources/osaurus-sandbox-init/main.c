@@ -34,7 +34,7 @@ struct mishap {
 // The one answer, as the other side reads it.
 struct report {
   uint8_t kind;   // 'E' ended, 'F' could not be started
-  uint8_t reason; // 0, or the limit that ended it: 'M' memory, 'P' processes, 'D' disk
+  uint8_t reason; // 0, or the limit that ended it: 'M' memory, 'P' processes, 'D' disk, 'H' home
   uint8_t stage;
   uint8_t padding;
   int32_t code;   // exit code, or an errno
@@ -103,7 +103,8 @@ static int collect(pid_t first, int *status, struct rusage *usage) {
   return ended;
 }
 
-static uint8_t excess(const struct plan *plan) {
+static uint8_t excess(const struct plan *plan, struct home *home) {
+  if (home_is_over(plan, home)) return 'H';
   if (plan->least_disk != 0 && plan->watched_disk != NULL) {
     struct statvfs space;
     if (statvfs(plan->watched_disk, &space) == 0 && space.f_bavail * space.f_frsize < plan->least_disk) return 'D';
@@ -163,6 +164,7 @@ int main(int count, char **words) {
   int mishaps[2];
   if (endings < 0 || pipe2(mishaps, O_CLOEXEC) != 0) return 125;
 
+  struct home home = home_begin(&plan);
   pid_t first = fork();
   if (first < 0) return 125;
   if (first == 0) command(&plan, mishaps[1]);
@@ -185,7 +187,7 @@ int main(int count, char **words) {
   close(mishaps[0]);
   send(control, "S", 1, MSG_NOSIGNAL);
 
-  int watches = plan.most_processes != 0 || plan.most_memory != 0 || plan.least_disk != 0;
+  int watches = plan.most_processes != 0 || plan.most_memory != 0 || plan.least_disk != 0 || plan.most_home != 0;
   int status = 0;
   struct rusage usage = {0};
   struct timespec last = {0};
@@ -215,7 +217,7 @@ int main(int count, char **words) {
     long passed = (now.tv_sec - last.tv_sec) * 1000 + (now.tv_nsec - last.tv_nsec) / 1000000;
     if (watches && passed >= WATCH_MILLISECONDS) {
       last = now;
-      uint8_t reason = report.reason == 0 ? excess(&plan) : 0;
+      uint8_t reason = report.reason == 0 ? excess(&plan, &home) : 0;
       if (reason != 0) {
         report.reason = reason;
         signal_all(SIGKILL);

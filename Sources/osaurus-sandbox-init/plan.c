@@ -61,6 +61,11 @@ struct plan plan_read(int descriptor) {
         break;
       case PLAN_FOLDER: plan.folder = text(body, length); break;
       case PLAN_WATCHED_DISK: plan.watched_disk = text(body, length); break;
+      case PLAN_HOME:
+        require(length > 8);
+        plan.most_home = number(body);
+        plan.home = text(body + 8, length - 8);
+        break;
       case PLAN_TERMINAL: plan.terminal = 1; break;
       case PLAN_LIMIT:
         require(length == 12);

@@ -15,6 +15,7 @@ enum {
   PLAN_RULESET = 'L',      // u64 files, u64 network, u64 scopes: what Landlock handles
   PLAN_WATCH = 'W',        // u64 processes, u64 bytes of memory, u64 bytes that stay free on disk; 0 is no limit
   PLAN_WATCHED_DISK = 'D', // a folder on the disk that is not to be filled
+  PLAN_HOME = 'H',         // u64 bytes that the home may take, then the home
   PLAN_TERMINAL = 'T',     // standard input is a terminal, and becomes the controlling one
 };
 
@@ -46,6 +47,8 @@ struct plan {
   uint64_t handled_files, handled_network, scoped;
   uint64_t most_processes, most_memory, least_disk;
   const char *watched_disk;
+  uint64_t most_home;
+  const char *home;
   int terminal;
   uint64_t proxy_port;
 };
@@ -68,3 +71,18 @@ struct usage {
 
 /// Counts the processes and their memory, and stops early when either is over its limit.
 struct usage usage_now(const struct plan *plan);
+
+/// What is known of the home.
+struct home {
+  struct cfu_count *count;
+  uint64_t counts;
+  // What it may take now, and what was taken on the whole disk when the command began.
+  uint64_t bound, taken;
+};
+
+/// Before the command begins.
+struct home home_begin(const struct plan *plan);
+
+/// Counts the home a little further.
+/// - Returns: whether it was found to be over its limit.
+int home_is_over(const struct plan *plan, struct home *home);

@@ -14,6 +14,8 @@ public struct ExecutionResult: Sendable {
     /// Somebody asked for it.
     case request
     case memory, processes, disk, output
+    /// Its home took more than it may.
+    case home
     /// The service stopped.
     case service
   }

@@ -8,7 +8,7 @@ extension ExecutionResult {
     case .timeLimit: "timeLimit"
     case .memory: "memory"
     case .processes: "processes"
-    case .disk: "disk"
+    case .disk, .home: "disk"
     case .output: "output"
     case .request: "cancelled"
     case .service: "serviceEnded"

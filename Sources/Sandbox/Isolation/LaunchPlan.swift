@@ -31,6 +31,9 @@ struct LaunchPlan {
     if let disk { record("D", Array(disk.utf8)) }
   }
 
+  /// Has it end everything when the home takes more than so many bytes.
+  mutating func watch(home: String, bytes: UInt64) { record("H", Self.bytes(of: bytes) + Array(home.utf8)) }
+
   /// Has it listen on this port of loopback, and hand the socket over.
   mutating func offerProxy(port: UInt16) { record("P", Self.bytes(of: UInt64(port))) }
 

@@ -79,6 +79,7 @@ public struct SandboxLauncher: Sendable {
       plan.watch(
         processes: kept.contains(.pids) ? 0 : limits.processes,
         memory: kept.contains(.memory) ? 0 : limits.memory, freeDisk: limits.freeDisk, disk: home)
+      if let most = limits.home { plan.watch(home: home, bytes: most) }
     }
     let holds = layers.contains { $0.layer == .landlock && ($0.state == .on || $0.state == .partial) }
     if holds, case .success(let version) = survey.landlock { plan.set(ruleset(version)) }

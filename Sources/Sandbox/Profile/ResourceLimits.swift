@@ -19,6 +19,9 @@ public struct ResourceLimits: Codable, Hashable, Sendable {
   /// Bytes that stay free on the disk with the agent's home.
   public var freeDisk: UInt64 = 512 << 20
 
+  /// Bytes that the agent's home may take on the disk; nil is as many as there are.
+  public var home: UInt64? = 10 << 30
+
   public init() {}
 }
 

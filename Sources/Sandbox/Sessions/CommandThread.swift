@@ -245,6 +245,7 @@ struct CommandWatch {
       case UInt8(ascii: "M"): .memory
       case UInt8(ascii: "P"): .processes
       case UInt8(ascii: "D"): .disk
+      case UInt8(ascii: "H"): .home
       default: nil
       }
     return .ended(result(account.ending, limit ?? cause ?? .itself, account, output, errors, layers))

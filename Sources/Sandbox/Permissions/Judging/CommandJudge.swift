@@ -129,6 +129,7 @@ struct IgnoredPlaces: Sendable {
       profile.limits.memory = 512 << 20
       profile.limits.output = 1 << 20
       profile.limits.freeDisk = 0
+      profile.limits.home = nil
       var request = ExecutionRequest(
         [
           "/usr/bin/git", "-c", "safe.directory=*", "-C", grant.place, "check-ignore", "--stdin", "-z",

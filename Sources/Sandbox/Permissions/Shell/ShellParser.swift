@@ -58,6 +58,7 @@ struct ShellParser: Sendable {
     profile.limits.output = Self.mostOutput
     profile.limits.temporaryFiles = 1 << 20
     profile.limits.freeDisk = 0
+    profile.limits.home = nil
     var request = ExecutionRequest([program, "-ln", "bash", "--to-json"])
     request.takesInput = true
     request.timeLimit = .seconds(20)
@@ -76,7 +77,8 @@ struct ShellParser: Sendable {
     switch result.cause {
     case .itself: break
     case .output, .memory, .timeLimit: return .refused(.tooComplex)
-    case .request, .service, .processes, .disk: return .unread("shfmt was ended (\(result.cause.rawValue))")
+    case .request, .service, .processes, .disk, .home:
+      return .unread("shfmt was ended (\(result.cause.rawValue))")
     }
     guard result.status == 0 else {
       let words = String(decoding: collected.errors.withLock { $0 }, as: UTF8.self)

@@ -109,6 +109,7 @@ enum CommandAnswer {
     case "memory": hints.append("It was ended, because it took more memory than it may.")
     case "processes": hints.append("It was ended, because it had more processes than it may.")
     case "disk": hints.append("It was ended, because the disk is nearly full.")
+    case "home": hints.append("It was ended, because the home is full: delete what is not needed.")
     case "output": hints.append("It was ended, because it printed more than it may.")
     default: break
     }

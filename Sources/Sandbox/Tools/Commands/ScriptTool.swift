@@ -31,7 +31,7 @@ struct ScriptTool: SandboxTool {
     let name = SandboxFolder.passingName().dropFirst() + "." + (Self.interpreters[interpreter] ?? "txt")
     let path = try bench.files.path("\(Self.folder)/\(name)", field: "script")
     let place = try bench.files.writablePlace(of: path)
-    try bench.files.requireRoom(for: script.utf8.count, in: place)
+    try bench.files.requireRoom(for: script.utf8.count, at: path, in: place)
     try place.replace(path, with: Array(script.utf8), keeps: true)
     defer { try? place.parent(of: path).remove() }
     let options = interpreter == "bash" ? ["--noprofile", "--norc", "-o", "pipefail"] : []

@@ -162,7 +162,7 @@ extension ExecutionResult {
     case .request: .cancelled
     case .memory: .memory
     case .processes: .processes
-    case .disk: .disk
+    case .disk, .home: .disk
     case .output: .output
     case .service: .serviceEnded
     }

@@ -73,7 +73,7 @@ struct EditFileTool: SandboxTool {
     let place = try bench.files.writablePlace(of: path)
     let (text, count) = try edit.applied(to: bench.files.text(path, in: place))
     let bytes = Array(text.utf8)
-    try bench.files.requireRoom(for: bytes.count, in: place)
+    try bench.files.requireRoom(for: bytes.count, at: path, in: place)
     try await bench.context.gate.admitWrite(path)
     try place.replace(path, with: bytes)
     let times = count == 1 ? "one place" : "\(count) places"

@@ -50,8 +50,17 @@ struct ToolFiles: Sendable {
     return try place(of: path)
   }
 
+  /// - Throws: ``ToolFailure``, where so many bytes more would leave less free than has to stay so, or make the home
+  ///   larger than it may be.
+  func requireRoom(
+    for bytes: Int, at path: SandboxPath, in place: borrowing SandboxFolder
+  ) throws(ToolFailure) {
+    try requireRoomOnDisk(for: bytes, in: place)
+    try requireRoomInHome(for: bytes, at: path)
+  }
+
   /// - Throws: ``ToolFailure``, where so many bytes more would leave less free than has to stay so.
-  func requireRoom(for bytes: Int, in place: borrowing SandboxFolder) throws(ToolFailure) {
+  func requireRoomOnDisk(for bytes: Int, in place: borrowing SandboxFolder) throws(ToolFailure) {
     guard bytes <= Self.mostWritten else {
       throw .invalid(
         "The content is longer than \(Self.mostWritten >> 20) MiB.", field: "content",
@@ -62,6 +71,17 @@ struct ToolFiles: Sendable {
     let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
     guard free >= profile.limits.freeDisk + UInt64(bytes) else {
       throw ToolFailure(.unavailable, "The disk is nearly full.")
+    }
+  }
+
+  /// - Throws: ``ToolFailure``, where so many bytes more would make the home larger than it may be.
+  func requireRoomInHome(for bytes: Int, at path: SandboxPath) throws(ToolFailure) {
+    guard bytes > 0, path.root == profile.places.home, let most = profile.limits.home else { return }
+    let taken = HomeUsage.bytes(in: profile.places.homeFolder.path)
+    guard taken + UInt64(bytes) <= most else {
+      throw ToolFailure(
+        .rejected, "The home is full: it takes \(taken >> 20) MiB, and may take \(most >> 20).",
+        expected: "less in the home; sandbox_delete_file and rm work", metadata: ["code": "HOME_FULL"])
     }
   }
 

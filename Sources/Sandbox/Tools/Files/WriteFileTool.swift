@@ -22,7 +22,7 @@ struct WriteFileTool: SandboxTool {
     if let content {
       let place = try bench.files.writablePlace(of: path)
       let bytes = Array(content.utf8)
-      try bench.files.requireRoom(for: bytes.count, in: place)
+      try bench.files.requireRoom(for: bytes.count, at: path, in: place)
       try await bench.context.gate.admitWrite(path)
       try place.replace(path, with: bytes)
       return ToolAnswer(["path": .string(path.text), "size": .number(bytes.count)])

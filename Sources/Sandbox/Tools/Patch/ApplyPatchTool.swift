@@ -38,6 +38,7 @@ struct ApplyPatchTool: SandboxTool {
         throw failure
       }
     }
+    try plan.requireRoomInHome()
     for change in plan.changes {
       try await bench.context.gate.admitWrite(change.path)
       if let target = change.target { try await bench.context.gate.admitWrite(target) }
@@ -59,6 +60,7 @@ struct PatchPlan {
   private(set) var changes: [PlannedChange] = []
   private var paths: Set<SandboxPath> = []
   private var size = 0
+  private var bytesInHome = 0
 
   init(files: ToolFiles) { self.files = files }
 
@@ -104,12 +106,19 @@ struct PatchPlan {
         "The new contents are longer than \(ApplyPatchTool.mostContent >> 20) MiB.", field: "content",
         expected: "several patches")
     }
-    try files.requireRoom(for: content.count, in: place)
+    try files.requireRoomOnDisk(for: content.count, in: place)
+    if path.root == files.profile.places.home { bytesInHome += content.count }
     let step = PatchStep(
       action: action, path: path.text, target: target?.text, passing: SandboxFolder.passingName(),
       old: entry?.identity)
     changes.append(
       PlannedChange(step: step, path: path, target: target, content: content, mode: entry?.mode ?? 0o600))
+  }
+
+  /// - Throws: ``ToolFailure``, where all of it together would make the home larger than it may be.
+  func requireRoomInHome() throws(ToolFailure) {
+    guard let change = changes.first(where: { $0.path.root == files.profile.places.home }) else { return }
+    try files.requireRoomInHome(for: bytesInHome, at: change.path)
   }
 
   private mutating func claim(_ path: SandboxPath, field: String) throws(ToolFailure) {
