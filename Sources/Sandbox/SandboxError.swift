@@ -23,6 +23,12 @@ public enum SandboxError: Error, Hashable, Sendable {
   case folder(path: String, reason: String)
   /// The archive of a root image is not the one whose SHA-256 was named.
   case imageMismatch(expected: String, actual: String)
+  /// A root image is not downloaded from there.
+  case imageAddressRefused(String, reason: String)
+  /// A root image could not be downloaded.
+  case imageNotFetched(String, reason: String)
+  /// A program of this machine that reads a root image is not there.
+  case imageProgramMissing(String)
   /// The archive of a root image is none that can be used.
   case imageRefused(String)
   /// The root image is not as it was unpacked.
@@ -54,6 +60,10 @@ extension SandboxError: CustomStringConvertible {
     case .folder(let path, let reason): "'\(path)' cannot be used: \(reason)"
     case .imageMismatch(let expected, let actual):
       "The image is not the one that was named: its SHA-256 is \(actual), not \(expected). Nothing was changed."
+    case .imageAddressRefused(let address, let reason): "'\(address)' is not downloaded from: \(reason)."
+    case .imageNotFetched(let address, let reason):
+      "The image could not be downloaded from '\(address)': \(reason). Nothing was changed."
+    case .imageProgramMissing(let name): "An image of squashfs is read by \(name), which is not there."
     case .imageRefused(let reason): "The image cannot be used: \(reason)."
     case .imageChanged(let path): "The image in '\(path)' is not as it was unpacked, and nothing runs in it."
     case .tooManyRunning(let most): "\(most) commands run already, which is as many as may."
@@ -70,6 +80,9 @@ extension SandboxError: CustomStringConvertible {
     case .programMissing: "Build and install again: swift build -c release"
     case .notStarted: "Look at what is missing: osaurus-host sandbox status"
     case .imageMismatch: "Get it anew from where its SHA-256 was told to you, and do not use this one."
+    case .imageAddressRefused: "Name an https address, or a file that you have."
+    case .imageNotFetched: "Try again, or name a file that you have."
+    case .imageProgramMissing: "apt install squashfs-tools-ng"
     case .imageChanged:
       "Set it again with 'osaurus-host sandbox image set', or go without: osaurus-host sandbox image remove"
     case .tooManyRunning: "End one, or wait until one ends."

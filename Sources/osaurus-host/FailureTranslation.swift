@@ -44,7 +44,8 @@ enum FailureTranslation {
     let (status, code): (ExitStatus, String) =
       switch error {
       case .layerMissing, .programMissing: (.failed, "sandbox_incomplete")
-      case .notWaivable, .variableRefused, .grantRefused: (.notPermitted, "sandbox_refused")
+      case .notWaivable, .variableRefused, .grantRefused, .imageAddressRefused:
+        (.notPermitted, "sandbox_refused")
       case .invalidRequest: (.wrongUsage, "wrong_usage")
       case .commandNotRun: (.notFound, "command_not_run")
       default: (.failed, "sandbox")

@@ -5,15 +5,15 @@ enum Interruption {
   /// Runs `work`, which asks from time to time whether its task was cancelled.
   /// - Throws: what `work` throws; a failure with the status of an interruption where it was interrupted.
   static func run<R: Sendable>(
-    saying sentence: String, _ work: @escaping @Sendable () throws -> R
+    saying sentence: String, _ work: @escaping @Sendable () async throws -> R
   ) async throws -> R {
     let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup)
-    let task = Task.detached { try work() }
+    let task = Task.detached { try await work() }
     let watch = Task { for await _ in signals { task.cancel() } }
     defer { watch.cancel() }
     do {
       return try await task.value
-    } catch is CancellationError {
+    } catch  where error is CancellationError || task.isCancelled {
       throw CommandFailure(.interrupted, "interrupted", sentence)
     }
   }

@@ -11,8 +11,8 @@ struct SandboxImageCommand: ParsableCommand {
     discussion: """
       Example: osaurus-host sandbox image set rootfs.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 
-      The image is an archive (tar, plain or compressed) with a usr folder, as distributions offer them for containers. It is used \
-      only if its SHA-256 is the one that you name.
+      The image is an archive (tar, plain or compressed) with a usr folder, as distributions offer them for containers, or a squashfs; \
+      a file, or an https address from which it is downloaded. It is used only if its SHA-256 is the one that you name.
       """,
     subcommands: [Set.self, Show.self, Remove.self], defaultSubcommand: Show.self)
 
@@ -20,18 +20,21 @@ struct SandboxImageCommand: ParsableCommand {
     RootImages(in: try OpenHost.folders().data.appending(path: "sandbox"))
   }
 
-  struct Set: ParsableCommand {
+  struct Set: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Unpack an image, and use it from the next command on.",
       discussion: """
         Example: osaurus-host sandbox image set rootfs.tar.xz --sha256 \
         9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+        Example: osaurus-host sandbox image set https://images.example.org/rootfs.squashfs --sha256 \
+        9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 
         Files, folders and links below usr, bin, sbin, lib, etc/alternatives and etc/ssl/certs are taken out of it. An \
-        archive that is not the one that was named is refused, and nothing changes.
+        image that is not the one that was named is deleted and refused before anything is unpacked, and nothing changes. \
+        No other place is tried.
         """)
 
-    @Argument(help: "The archive.") var file: String
+    @Argument(help: "The image: a file, or an https address.") var image: String
     @Option(name: .customLong("sha256"), help: "The SHA-256 that it has to have, from where you trust it.")
     var digest: String
     @OptionGroup var output: OutputOptions
@@ -42,13 +45,29 @@ struct SandboxImageCommand: ParsableCommand {
       }
     }
 
-    func run() throws {
-      guard FileManager.default.fileExists(atPath: file) else {
-        throw CommandFailure.notFound("There is no \(file).")
-      }
-      let image = try SandboxImageCommand.images().set(file, sha256: digest)
+    func run() async throws {
+      let image = try await adopted()
       if output.json { return Terminal.say(try JSONText.encode(ImageRow(image, isGood: true))) }
       Terminal.say("Commands run in this image now: \(image.entries) files, \(image.bytes >> 20) MiB.")
+    }
+
+    private func adopted() async throws -> RootImage {
+      let images = try SandboxImageCommand.images()
+      guard ImageAddress.isMeant(image) else {
+        guard FileManager.default.fileExists(atPath: image) else {
+          throw CommandFailure.notFound("There is no \(image).")
+        }
+        return try await images.set(image, sha256: digest)
+      }
+      let address = try ImageAddress(image)
+      // Elsewhere than on a terminal, a line for each step would be thousands.
+      let line = ProgressLine(isQuiet: output.json || !Terminal.isDecorated(.error))
+      defer { line.clear() }
+      return try await Interruption.run(saying: "Interrupted. What was downloaded was removed.") {
+        try await images.fetch(address, sha256: digest) { bytes, all in
+          line.show("\(bytes >> 20)\(all.map { " of \($0 >> 20)" } ?? "") MiB")
+        }
+      }
     }
   }
 

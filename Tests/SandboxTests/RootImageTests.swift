@@ -10,12 +10,12 @@ struct RootImageTests {
   }
 
   /// What is left in the folder of images.
-  private static func names(_ ground: Ground) -> [String] {
+  static func names(_ ground: Ground) -> [String] {
     (try? FileManager.default.contentsOfDirectory(
       atPath: ground.folder.appending(path: "sandbox/images").path)) ?? []
   }
 
-  private static var small: TestArchive {
+  static var small: TestArchive {
     var archive = TestArchive()
     archive.add("./", kind: "5")
     archive.add("./usr/bin/tool", mode: 0o4755, content: Array("tool".utf8))
@@ -31,12 +31,12 @@ struct RootImageTests {
 
   @Test(
     "an image is unpacked when its SHA-256 is the one that was named, without what has no place in a sandbox")
-  func unpacked() throws {
+  func unpacked() async throws {
     let ground = try Ground()
     let images = Self.images(ground)
     #expect(try images.current() == nil)
     let file = try Self.small.write(in: ground.folder)
-    let image = try images.set(file.path, sha256: file.sha256.uppercased())
+    let image = try await images.set(file.path, sha256: file.sha256.uppercased())
     #expect(image.sha256 == file.sha256 && image.entries == 5 && image.leftOut == 4)
     #expect(try images.current() == image)
     #expect(image.presentSettings == ["ssl/certs"])
@@ -51,7 +51,7 @@ struct RootImageTests {
     var next = Self.small
     next.add("usr/bin/more", content: [2])
     let other = try next.write(in: ground.folder)
-    let newer = try images.set(other.path, sha256: other.sha256)
+    let newer = try await images.set(other.path, sha256: other.sha256)
     #expect(try images.current() == newer && newer.entries == 6)
     #expect(Self.names(ground).count { $0.hasPrefix("root-") } == 1)
     #expect(try images.remove())
@@ -60,24 +60,24 @@ struct RootImageTests {
   }
 
   @Test("an archive of another SHA-256 is refused, nothing of it is left, and what was used is used")
-  func mismatch() throws {
+  func mismatch() async throws {
     let ground = try Ground()
     let images = Self.images(ground)
     let file = try Self.small.write(in: ground.folder)
     let wrong = String(repeating: "0", count: 64)
-    #expect(throws: SandboxError.imageMismatch(expected: wrong, actual: file.sha256)) {
-      try images.set(file.path, sha256: wrong)
+    await #expect(throws: SandboxError.imageMismatch(expected: wrong, actual: file.sha256)) {
+      try await images.set(file.path, sha256: wrong)
     }
     #expect(Self.names(ground).isEmpty)
-    let image = try images.set(file.path, sha256: file.sha256)
-    #expect(throws: SandboxError.self) { try images.set(file.path, sha256: wrong) }
-    #expect(throws: SandboxError.self) { try images.set(file.path, sha256: "12") }
+    let image = try await images.set(file.path, sha256: file.sha256)
+    await #expect(throws: SandboxError.self) { try await images.set(file.path, sha256: wrong) }
+    await #expect(throws: SandboxError.self) { try await images.set(file.path, sha256: "12") }
     #expect(try images.current() == image)
     #expect(Self.names(ground).count == 2)
   }
 
   @Test("an archive that would write elsewhere, or make what is no file, is refused whole")
-  func hostile() throws {
+  func hostile() async throws {
     let ground = try Ground()
     let images = Self.images(ground)
     let outside = ground.folder.appending(path: "outside")
@@ -103,12 +103,14 @@ struct RootImageTests {
       var archive = Self.small
       change(&archive)
       let file = try archive.write(in: ground.folder)
-      #expect(throws: SandboxError.self, "\(what)") { try images.set(file.path, sha256: file.sha256) }
+      await #expect(throws: SandboxError.self, "\(what)") {
+        try await images.set(file.path, sha256: file.sha256)
+      }
       #expect(Self.names(ground).isEmpty, "\(what)")
       #expect(try FileManager.default.contentsOfDirectory(atPath: outside.path).isEmpty, "\(what)")
     }
     let empty = try TestArchive().write(in: ground.folder)
-    #expect(throws: SandboxError.self) { try images.set(empty.path, sha256: empty.sha256) }
+    await #expect(throws: SandboxError.self) { try await images.set(empty.path, sha256: empty.sha256) }
   }
 
   @Test("more than may be in an image does not come out of it")
@@ -127,11 +129,11 @@ struct RootImageTests {
   }
 
   @Test("an image that was changed is not used; one that was only touched is read anew, and is")
-  func changed() throws {
+  func changed() async throws {
     let ground = try Ground()
     let images = Self.images(ground)
     let file = try Self.small.write(in: ground.folder)
-    let image = try images.set(file.path, sha256: file.sha256)
+    let image = try await images.set(file.path, sha256: file.sha256)
     let text = "\(image.folder)/usr/share/text"
     #expect(chmod(text, 0o600) == 0)
     let touched = try images.current()
@@ -142,7 +144,8 @@ struct RootImageTests {
     #expect(throws: SandboxError.imageChanged(image.folder)) { try images.current() }
     #expect(throws: SandboxError.imageChanged(image.folder)) { try images.current() }
     // It can be set again.
-    #expect(try images.set(file.path, sha256: file.sha256).content == image.content)
+    let again = try await images.set(file.path, sha256: file.sha256)
+    #expect(again.content == image.content)
     _ = try images.current()
   }
 
@@ -159,7 +162,7 @@ struct RootImageTests {
       archive.add(String(library.dropFirst()), mode: 0o755, content: try Self.bytes(library))
     }
     let file = try archive.write(in: ground.folder)
-    ground.profile.root = try Self.images(ground).set(file.path, sha256: file.sha256)
+    ground.profile.root = try await Self.images(ground).set(file.path, sha256: file.sha256)
     let result = try await ground.shell(
       """
       while read -r line; do echo "$line"; done < /usr/share/only-here

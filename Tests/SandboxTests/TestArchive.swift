@@ -41,6 +41,10 @@ struct TestArchive {
     let data = Data(bytes + [UInt8](repeating: 0, count: 1024))
     let file = folder.appending(path: "image-\(UUID().uuidString).tar")
     try data.write(to: file)
-    return (file.path, SHA256.hash(data: data).map { String(format: "%02x", $0) }.joined())
+    return (file.path, Self.sha256(data))
+  }
+
+  static func sha256(_ data: Data) -> String {
+    SHA256.hash(data: data).map { String(format: "%02x", $0) }.joined()
   }
 }

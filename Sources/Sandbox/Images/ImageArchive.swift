@@ -8,6 +8,10 @@ struct ImageArchive {
   struct Limits {
     var bytes = 8 << 30
     var entries = 500_000
+
+    var exceeded: SandboxError {
+      .imageRefused("it has more than \(bytes >> 30 > 0 ? "\(bytes >> 30) GiB" : "\(bytes) bytes")")
+    }
   }
 
   let file: String
@@ -95,7 +99,7 @@ struct ImageArchive {
       written += size
       // A file with holes counts as long as it claims to be.
       guard max(written, Int(offset) + size) <= room else {
-        throw .imageRefused("it has more than \(limits.bytes >> 30) GiB")
+        throw limits.exceeded
       }
       guard archive_write_data_block(disk, block, size, offset) >= 0 else { throw refusal(disk, path) }
     }

@@ -1,4 +1,4 @@
-import Crypto
+import AsyncHTTPClient
 public import Foundation
 import Glibc
 
@@ -9,16 +9,54 @@ public struct RootImages: Sendable {
   static let largestArchive = 4 << 30
 
   private let folder: URL
+  /// What may come out of one.
+  var limits = ImageArchive.Limits()
   private var note: URL { folder.appending(path: "current.json") }
 
   /// - Parameter sandboxes: the folder on this machine with the sandboxes of a host.
   public init(in sandboxes: URL) { folder = sandboxes.appending(path: "images") }
 
-  /// Takes an archive whose SHA-256 is the one that is named, unpacks it, and uses it from now on. It is copied first, and what is
+  /// Takes an image whose SHA-256 is the one that is named, unpacks it, and uses it from now on. It is copied first, and what is
   /// unpacked is the copy. Where anything is wrong, nothing of it is left, and what was used before is used.
   /// - Throws: ``SandboxError/imageMismatch(expected:actual:)``, ``SandboxError/imageRefused(_:)`` or
   ///   ``SandboxError/folder(path:reason:)``.
-  public func set(_ archive: String, sha256: String) throws(SandboxError) -> RootImage {
+  public func set(_ file: String, sha256: String) async throws(SandboxError) -> RootImage {
+    try await adopt(sha256) { copy throws(SandboxError) in
+      try copy.write(contentsOf: file)
+    }
+  }
+
+  /// The same for one that is downloaded: once, from there and from nowhere else.
+  /// - Throws: ``SandboxError/imageNotFetched(_:reason:)``, or what ``set(_:sha256:)`` throws.
+  public func fetch(
+    _ address: ImageAddress, sha256: String,
+    progress: @escaping @Sendable (_ bytes: Int, _ all: Int?) -> Void = { _, _ in }
+  ) async throws(SandboxError) -> RootImage {
+    let client = ImageDownload.standardClient()
+    do throws(SandboxError) {
+      let image = try await fetch(
+        address, sha256: sha256, with: ImageDownload(client: client), progress: progress)
+      try? await client.shutdown()
+      return image
+    } catch {
+      try? await client.shutdown()
+      throw error
+    }
+  }
+
+  package func fetch(
+    _ address: ImageAddress, sha256: String, with download: ImageDownload,
+    progress: @escaping ImageDownload.Progress = { _, _ in }
+  ) async throws(SandboxError) -> RootImage {
+    try await adopt(sha256) { file throws(SandboxError) in
+      try await download.run(address, into: file, progress: progress)
+    }
+  }
+
+  /// - Parameter fill: brings the image into the file.
+  private func adopt(
+    _ sha256: String, fill: (ImageFile) async throws(SandboxError) -> Void
+  ) async throws(SandboxError) -> RootImage {
     let expected = sha256.lowercased()
     guard expected.utf8.count == 64, expected.allSatisfy(\.isHexDigit) else {
       throw .imageRefused("a SHA-256 has 64 hexadecimal digits")
@@ -28,16 +66,22 @@ public struct RootImages: Sendable {
     // The kernel is told of no link on the way.
     guard let resolved = realpath(folder.path, nil) else { throw failure(folder.path) }
     defer { free(resolved) }
-    let name = UUID().uuidString.lowercased()
-    let (copy, root) = (
-      "\(String(cString: resolved))/part-\(name)", "\(String(cString: resolved))/root-\(name)"
-    )
+    let (place, name) = (String(cString: resolved), UUID().uuidString.lowercased())
+    let (copy, root) = ("\(place)/part-\(name)", "\(place)/root-\(name)")
     defer { unlink(copy) }
     do throws(SandboxError) {
-      let actual = try Self.copy(archive, to: copy)
+      let file = try ImageFile(copy, most: Self.largestArchive)
+      try await fill(file)
+      let actual = file.digest
       guard actual == expected else { throw SandboxError.imageMismatch(expected: expected, actual: actual) }
       try AgentPlaces.make(URL(filePath: root))
-      let unpacked = try ImageArchive(file: copy).unpack(into: root)
+      let unpacked: (entries: Int, bytes: Int, leftOut: Int)
+      if SquashedImage.isOne(copy) {
+        unpacked = try await SquashedImage(file: copy, limits: limits).unpack(
+          into: root, by: URL(filePath: "\(place)/part-\(name)-work"))
+      } else {
+        unpacked = try ImageArchive(file: copy, limits: limits).unpack(into: root)
+      }
       let tree = FileTree(root: root)
       let image = RootImage(
         sha256: expected, entries: unpacked.entries, bytes: unpacked.bytes, leftOut: unpacked.leftOut,
@@ -113,37 +157,5 @@ public struct RootImages: Sendable {
 
   private func failure(_ path: String) -> SandboxError {
     .folder(path: path, reason: SystemError.last.description)
-  }
-
-  /// Copies a file into a new one that only its owner may read.
-  /// - Returns: the SHA-256 of what was copied.
-  private static func copy(_ path: String, to target: String) throws(SandboxError) -> String {
-    func failure(_ path: String) -> SandboxError { .folder(path: path, reason: SystemError.last.description) }
-    let source = Descriptor(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC))
-    var status = stat()
-    guard source.number >= 0, fstat(source.number, &status) == 0 else { throw failure(path) }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw .imageRefused("'\(path)' is no file") }
-    let copy = Descriptor(open(target, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o600))
-    guard copy.number >= 0 else { throw failure(target) }
-    var hash = SHA256()
-    var (buffer, total) = ([UInt8](repeating: 0, count: 1 << 18), 0)
-    while true {
-      let count = read(source.number, &buffer, buffer.count)
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw failure(path) }
-      if count == 0 { return hash.finalize().digits }
-      total += count
-      guard total <= largestArchive else { throw .imageRefused("it is larger than 4 GiB") }
-      hash.update(data: buffer.prefix(count))
-      var written = 0
-      while written < count {
-        let step = buffer.withUnsafeBytes {
-          Glibc.write(copy.number, $0.baseAddress! + written, count - written)
-        }
-        if step < 0, errno == EINTR { continue }
-        guard step > 0 else { throw failure(target) }
-        written += step
-      }
-    }
   }
 }
