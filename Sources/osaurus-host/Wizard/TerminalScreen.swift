@@ -85,7 +85,11 @@ final class TerminalScreen {
     var raw = shell
     raw.c_lflag &= ~tcflag_t(ECHO | ICANON | ISIG | IEXTEN)
     raw.c_iflag &= ~tcflag_t(ICRNL | INLCR | IXON)
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw)
+    // The word that the program goes on comes after it has the terminal again: what was typed in between is for it.
+    var now = termios()
+    let isTaken =
+      tcgetattr(STDIN_FILENO, &now) == 0 && now.c_lflag == raw.c_lflag && now.c_iflag == raw.c_iflag
+    if !isTaken { tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw) }
     write("\u{1b}[?1049h")
   }
 
