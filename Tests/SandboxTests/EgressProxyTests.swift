@@ -108,9 +108,11 @@ struct EgressProxyTests {
         #expect(said.hasPrefix("HTTP/1.1 \(status) "))
       }
     }
+    // Each is noted when it is over, in whatever order.
     #expect(
-      ground.records.map(\.outcome) == [.notListed, .malformed, .malformed, .unresolved, .malformed])
-    #expect(ground.records.first?.host == "other.example")
+      ground.records.map(\.outcome.rawValue).sorted()
+        == ["malformed", "malformed", "malformed", "not_listed", "unresolved"])
+    #expect(ground.records.first { $0.outcome == .notListed }?.host == "other.example")
   }
 
   @Test(
@@ -127,8 +129,9 @@ struct EgressProxyTests {
     }
     // Asked for once a connection, by its whole name.
     #expect(resolver.names == ["\(EgressGround.name).", "\(EgressGround.name)."])
-    #expect(ground.records.map(\.outcome) == [.connected, .addressRefused])
-    #expect(ground.records.map(\.address) == ["127.0.0.1", nil])
+    #expect(
+      Set(ground.records.map { "\($0.outcome.rawValue) \($0.address ?? "-")" })
+        == ["connected 127.0.0.1", "address_refused -"])
   }
 
   @Test("of several addresses leaves out those that are not on the internet")
