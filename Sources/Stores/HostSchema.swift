@@ -283,6 +283,34 @@ public enum HostSchema {
             BEGIN SELECT RAISE(ABORT, 'the bounds of the audit stay'); END;
           """)
     }
+    migrator.registerMigration("12 sandbox settings") { database in
+      try database.execute(
+        sql: """
+          -- What the owner said of an agent's sandbox. NULL is what this version does where nothing is said.
+          CREATE TABLE sandbox_settings (
+            agent_id TEXT PRIMARY KEY NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
+            network TEXT NOT NULL,
+            memory INTEGER,
+            processes INTEGER,
+            processors REAL,
+            home INTEGER,
+            commands_per_turn INTEGER,
+            allows_background INTEGER NOT NULL,
+            may_create_plugins INTEGER NOT NULL,
+            -- Names of layers, with commas between them.
+            waived TEXT NOT NULL
+          ) STRICT, WITHOUT ROWID;
+
+          -- The owner's folders that it may use.
+          CREATE TABLE sandbox_workspaces (
+            agent_id TEXT NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            folder TEXT NOT NULL,
+            is_writable INTEGER NOT NULL,
+            PRIMARY KEY (agent_id, name)
+          ) STRICT, WITHOUT ROWID;
+          """)
+    }
     return migrator
   }
 }

@@ -183,7 +183,7 @@ private struct AuditRow: Decodable {
   }
 
   var took: String {
-    guard kind == "ended" || kind == "toolCall" else { return "" }
+    guard ["ended", "toolCall", "connection"].contains(kind) else { return "" }
     return String(format: "%.1f s", Double(durationMs) / 1000)
   }
 }

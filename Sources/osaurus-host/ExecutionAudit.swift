@@ -2,6 +2,7 @@ import Foundation
 import Host
 import Sandbox
 import Stores
+import Synchronization
 
 /// The audit of what the owner runs at a terminal: every execution and every refusal is written down by the host, whether
 /// its service runs or not. Where there is no host yet, there is no audit.
@@ -24,8 +25,10 @@ struct ExecutionAudit {
     return try await Owner.withConnection { try await body(ExecutionAudit(owner: $0)) }
   }
 
-  func execution(of command: [String], agent: UUID?) -> Execution {
-    Execution(owner: owner, agent: agent?.uuidString, code: CodeDigest(arguments: command).hex)
+  /// - Parameter tools: those that it may call.
+  func execution(of command: [String], agent: UUID?, tools: [String] = []) -> Execution {
+    Execution(
+      owner: owner, agent: agent?.uuidString, code: CodeDigest(arguments: command).hex, tools: tools)
   }
 
   /// Something that is to be run.
@@ -33,6 +36,7 @@ struct ExecutionAudit {
     fileprivate let owner: Owner?
     fileprivate let agent: String?
     fileprivate let code: String
+    fileprivate let tools: [String]
 
     /// Writes down that it was not run.
     func refused(_ reason: String) async throws {
@@ -45,14 +49,16 @@ struct ExecutionAudit {
     func begun() async throws -> Begun? {
       guard let owner else { return nil }
       let answer = try await owner.send(
-        "POST", "/control/audit/begun", ExecutionOrder(agent: agent, code: code, reason: nil))
-      return Begun(owner: owner, sequence: try answer.decoded(WrittenRow.self).sequence)
+        "POST", "/control/audit/begun",
+        ExecutionOrder(agent: agent, code: code, reason: nil, tools: tools.isEmpty ? nil : tools))
+      return Begun(owner: owner, agent: agent, sequence: try answer.decoded(WrittenRow.self).sequence)
     }
   }
 
   /// Something that runs.
   struct Begun {
     fileprivate let owner: Owner
+    fileprivate let agent: String?
     fileprivate let sequence: Int64
 
     func ended(_ result: ExecutionResult) async {
@@ -62,6 +68,15 @@ struct ExecutionAudit {
           seconds: result.duration / .seconds(1), peakMemory: result.mostMemory))
     }
 
+    /// Writes down what it asked the proxy for.
+    func connected(_ heard: HeardConnections) async {
+      let (records, more) = heard.all
+      guard !records.isEmpty else { return }
+      await write(
+        "/control/audit/connections",
+        ExecutionConnections(agent: agent, connections: records, more: more))
+    }
+
     func notStarted(_ reason: String) async {
       await write(
         ExecutionEnd(
@@ -69,13 +84,15 @@ struct ExecutionAudit {
     }
 
     /// What has run cannot be taken back: where its end cannot be written down, a person is told.
-    private func write(_ end: ExecutionEnd) async {
+    private func write(_ end: ExecutionEnd) async { await write("/control/audit/ended", end) }
+
+    private func write(_ path: String, _ order: some Encodable & Sendable) async {
       do {
         do {
-          _ = try await owner.send("POST", "/control/audit/ended", end)
+          _ = try await owner.send("POST", path, order)
         } catch {
           // The service may have ended, or begun, since.
-          _ = try await Owner.withConnection { try await $0.send("POST", "/control/audit/ended", end) }
+          _ = try await Owner.withConnection { try await $0.send("POST", path, order) }
         }
       } catch {
         let reason = FailureTranslation.failure(for: error).sentence
@@ -89,6 +106,29 @@ private struct ExecutionOrder: Encodable {
   let agent: String?
   let code: String
   let reason: String?
+  var tools: [String]?
+}
+
+private struct ExecutionConnections: Encodable {
+  let agent: String?
+  let connections: [EgressRecord]
+  /// How many there were besides.
+  let more: Int
+}
+
+/// What a command asked the proxy for: the first of it, and how much more there was.
+final class HeardConnections: Sendable {
+  /// As many as the audit has a record of.
+  private static let most = 256
+  private let heard = Mutex<(records: [EgressRecord], more: Int)>(([], 0))
+
+  func note(_ record: EgressRecord) {
+    heard.withLock { heard in
+      if heard.records.count < Self.most { heard.records.append(record) } else { heard.more += 1 }
+    }
+  }
+
+  var all: (records: [EgressRecord], more: Int) { heard.withLock { $0 } }
 }
 
 private struct ExecutionEnd: Encodable {

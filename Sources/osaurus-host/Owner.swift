@@ -150,14 +150,15 @@ struct Owner: Sendable {
 
   /// Sends a request whose answer streams, and gives its bytes as they come. Only a service streams.
   func stream(
-    _ path: String, _ body: some Encodable, onBytes: (ByteBuffer) async throws -> Void
+    _ path: String, _ body: some Encodable, timeout: TimeAmount = .hours(1),
+    onBytes: (ByteBuffer) async throws -> Void
   ) async throws {
     guard case .service(let socket, let client) = way else { throw CommandFailure.serviceNotRunning }
     var request = HTTPClientRequest(url: Self.url(socket: socket, path: path))
     request.method = .POST
     request.headers.add(name: "Content-Type", value: "application/json")
     request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
-    let response = try await client.execute(request, timeout: .hours(1))
+    let response = try await client.execute(request, timeout: timeout)
     guard response.status.code < 400 else {
       let buffer = try await response.body.collect(upTo: 1024 * 1024)
       throw HostRefusal(

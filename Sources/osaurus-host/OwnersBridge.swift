@@ -25,7 +25,10 @@ enum OwnersBridge {
       let holding = Task {
         var said = Data()
         do {
-          try await owner.stream("/control/sandbox/passes", Order(agent: agent, tools: tools)) { bytes in
+          // For as long as a command may run, and what comes before and after it.
+          try await owner.stream(
+            "/control/sandbox/passes", Order(agent: agent, tools: tools), timeout: .hours(25)
+          ) { bytes in
             said += bytes.readableBytesView
             if said.last == UInt8(ascii: "\n") { line.yield(said) }
           }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import NIOCore
 import Sandbox
 
 /// `sandbox call`: one tool, as the agent would call it.
@@ -13,7 +14,11 @@ struct SandboxCallCommand: AsyncParsableCommand {
       Example: osaurus-host sandbox call Ada                 (the tools, and what they take)
 
       The answer is printed as the agent gets it. Exit code 0 when it is ok, 3 when the call is not permitted, 4 when the tool \
-      or what it names is not there, and else 1. What is started in the background ends with this command.
+      or what it names is not there, and else 1. The audit has a record of it.
+
+      The running service calls the tool. What needs a permission waits for 'osaurus-host sandbox approve' then, as it would for the \
+      agent, and what is started in the background goes on in the service. Without a service nothing is asked for, since it is the \
+      owner who calls; code has no way to the host, and what is started in the background ends with this command.
       """)
 
   @Argument(help: "The agent: its name, id or address.") var agent: String
@@ -22,38 +27,54 @@ struct SandboxCallCommand: AsyncParsableCommand {
   var arguments = "{}"
   @OptionGroup var output: OutputOptions
 
-  func run() async throws {
-    let place = try await SandboxPlace.of(agent)
-    let launcher = try SandboxLauncher(profile: SandboxProfile(places: place.places))
-    let sessions = CommandSessions()
-    let tools = SandboxTools(
-      ToolContext(agent: place.agent, launcher: launcher, sessions: sessions))
-    guard let tool else { return try list(tools.definitions) }
-    let envelope: ToolEnvelope
-    do {
-      let text = arguments == "-" ? FileHandle.standardInput.readDataToEndOfFile() : Data(arguments.utf8)
-      envelope = await tools.call(tool, arguments: try ToolValue(json: text), origin: .owner)
-    } catch {
-      envelope = .failure(error)
+  /// Longer than any tool takes.
+  private static let patience = 15
+
+  private struct Listing: Decodable {
+    struct Tool: Codable {
+      let name: String
+      let description: String
+      let parameters: ToolValue
     }
-    await sessions.stopAll()
-    Terminal.say(output.json ? envelope.json(tool: tool) : Self.pretty(envelope.json(tool: tool)))
-    guard case .failure(let failure) = envelope else { return }
-    throw ExitCode(Self.status(failure.kind).rawValue)
+
+    let tools: [Tool]
   }
 
-  private func list(_ definitions: [ToolDefinition]) throws {
-    if output.json {
-      let rows = definitions.map { definition in
-        ToolValue.object([
-          "name": .string(definition.name), "description": .string(definition.description),
-          "parameters": definition.schema.json,
-        ])
+  private struct Envelope: Decodable {
+    let ok: Bool
+    let kind: String?
+  }
+
+  func run() async throws {
+    try await Owner.withConnection { owner in
+      guard let tool else { return try await list(owner) }
+      let text = arguments == "-" ? FileHandle.standardInput.readDataToEndOfFile() : Data(arguments.utf8)
+      let order: ToolValue
+      do {
+        order = try ToolValue(json: text)
+      } catch {
+        return try show(Data(ToolEnvelope.failure(ToolFailure(error)).json(tool: tool).utf8))
       }
-      return Terminal.say(ToolValue.array(rows).json)
+      let path = PermissionStanding.path(agent, "/tools/\(Owner.pathSegment(tool))")
+      try show(try await owner.send("POST", path, order, timeout: .minutes(Int64(Self.patience))).body)
     }
+  }
+
+  private func show(_ answer: Data) throws {
+    let text = String(decoding: answer, as: UTF8.self)
+    Terminal.say(output.json ? text : Self.pretty(text))
+    let envelope = try JSONDecoder().decode(Envelope.self, from: answer)
+    guard !envelope.ok else { return }
+    let kind = envelope.kind.flatMap(ToolFailure.Kind.init(rawValue:)) ?? .executionError
+    throw ExitCode(Self.status(kind).rawValue)
+  }
+
+  private func list(_ owner: Owner) async throws {
+    let answer = try await owner.send("GET", PermissionStanding.path(agent, "/tools"))
+    let tools = try answer.decoded(Listing.self).tools
+    if output.json { return Terminal.say(JSONText.line(tools)) }
     var table = Table("TOOL", "WHAT IT DOES")
-    for definition in definitions { table.add(definition.name, definition.description) }
+    for tool in tools { table.add(tool.name, tool.description) }
     table.show()
   }
 

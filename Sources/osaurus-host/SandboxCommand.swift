@@ -13,10 +13,12 @@ struct SandboxCommand: AsyncParsableCommand {
       Example: osaurus-host sandbox exec --agent Ada -- sh -c 'ls -la'
       Example: osaurus-host sandbox doctor
       Example: osaurus-host sandbox requests --watch
+      Example: osaurus-host sandbox grant Ada ~/project
       """,
     subcommands: [
       Status.self, SandboxExecCommand.self, SandboxCallCommand.self, SandboxDoctorCommand.self,
       SandboxJudgeCommand.self, Requests.self, Approve.self, Deny.self, Mode.self, Revoke.self,
+      Settings.self, Grant.self, Ungrant.self, Network.self,
       SandboxImageCommand.self,
     ],
     defaultSubcommand: Status.self)

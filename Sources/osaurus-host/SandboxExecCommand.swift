@@ -3,6 +3,7 @@ import Foundation
 import Host
 import Keyring
 import Sandbox
+import Stores
 
 /// `sandbox exec`: one command, in an agent's sandbox or in one that is gone afterwards.
 struct SandboxExecCommand: AsyncParsableCommand {
@@ -15,7 +16,8 @@ struct SandboxExecCommand: AsyncParsableCommand {
       Example: osaurus-host sandbox exec --agent Ada --workspace ~/project --cwd /workspace/project -- make test
       Example: osaurus-host sandbox exec --agent Ada --bridge -- osaurus-host agent memory query ladder
 
-      Without --agent the home is an empty one that is gone afterwards. Its exit code is this command's: 128 and the number \
+      Without --agent the home is an empty one that is gone afterwards. With it, the agent's settings hold where nothing else \
+      is said here: see 'osaurus-host sandbox settings'. Its exit code is this command's: 128 and the number \
       of a signal, 124 after the time limit. 125 means that it did not run. With --json the result is printed as an object, \
       and the exit code is 0 if it ran. Where there is a host, its audit has a record of it: see 'osaurus-host audit'.
       """)
@@ -37,7 +39,7 @@ struct SandboxExecCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "none; loopback, one of its own which nobody else is on; or the hosts that it may reach, through a proxy: NAME:PORT[,…], or *.NAME:PORT.",
       valueName: "access"), transform: Self.access)
-  var network = NetworkAccess.none
+  var network: NetworkAccess?
   @Option(help: "Seconds after which it is ended; at most 300 without --long-timeout.") var timeout = 30
   @Flag(help: "Give it the way to the running service that the agent's commands have; needs --agent.")
   var bridge = false
@@ -47,9 +49,9 @@ struct SandboxExecCommand: AsyncParsableCommand {
   )
   var tool: [String] = []
   @Flag(help: "Let --timeout be more than 300 seconds, up to a day.") var longTimeout = false
-  @Option(help: "Mebibytes of memory that it may take.") var memory = 2048
-  @Option(help: "Processes and threads that it may have.") var processes = 512
-  @Option(help: "Mebibytes that its home may take on the disk.") var home = 10_240
+  @Option(help: "Mebibytes of memory that it may take.") var memory: Int?
+  @Option(help: "Processes and threads that it may have.") var processes: Int?
+  @Option(help: "Mebibytes that its home may take on the disk.") var home: Int?
   @Option(help: "Processors' worth of time that it may take, where a control group can limit that.")
   var processors: Double?
   @Option(
@@ -83,7 +85,8 @@ struct SandboxExecCommand: AsyncParsableCommand {
       throw ValidationError("--bridge needs --agent: it is an agent's way.")
     }
     guard tool.isEmpty || bridge else { throw ValidationError("--tool needs --bridge.") }
-    guard timeout > 0, memory >= 16, processes >= 2, home >= 1, processors ?? 1 > 0, processors ?? 1 < 10_000
+    guard timeout > 0, memory ?? 16 >= 16, processes ?? 2 >= 2, home ?? 1 >= 1, processors ?? 1 > 0,
+      processors ?? 1 < 10_000
     else {
       throw ValidationError(
         "Limits are positive: --timeout 1, --memory 16, --processes 2 and --home 1 are the least.")
@@ -100,12 +103,15 @@ struct SandboxExecCommand: AsyncParsableCommand {
   }
 
   private func run(in place: SandboxPlace, _ audit: ExecutionAudit, bridge: SandboxBridge?) async throws {
-    let execution = audit.execution(of: command, agent: agent == nil ? nil : place.agent)
+    let execution = audit.execution(of: command, agent: agent == nil ? nil : place.agent, tools: tool)
+    let settings = try await settings(audit.owner)
+    let heard = HeardConnections()
     let launcher: SandboxLauncher
     let request: ExecutionRequest
     do {
-      var profile = try profile(place.places)
+      var profile = try profile(place.places, settings)
       profile.bridge = bridge
+      profile.onConnection = { heard.note($0) }
       launcher = try SandboxLauncher(profile: profile)
       request = try self.request(in: launcher.profile)
       try request.check()
@@ -127,6 +133,7 @@ struct SandboxExecCommand: AsyncParsableCommand {
       Terminal.note("osaurus-host: \(failure)")
       throw ExitCode(125)
     }
+    await begun?.connected(heard)
     await begun?.ended(result)
     if output.json { return Terminal.say(try JSONText.encode(SandboxOutcome(result))) }
     for weakness in result.weaknesses {
@@ -136,21 +143,31 @@ struct SandboxExecCommand: AsyncParsableCommand {
     throw ExitCode(result.cause == .timeLimit ? 124 : result.status)
   }
 
-  private func profile(_ places: AgentPlaces) throws -> SandboxProfile {
-    var profile = SandboxProfile(places: places)
+  /// What the owner said of the agent's sandbox, which holds where nothing else is said here.
+  private func settings(_ owner: Owner?) async throws -> SandboxSettings {
+    guard let agent, let owner else { return SandboxSettings() }
+    return try await owner.send("GET", SandboxSettingsRow.path(agent, "/settings"))
+      .decoded(SandboxSettingsRow.self).settings
+  }
+
+  private func profile(_ places: AgentPlaces, _ settings: SandboxSettings) throws -> SandboxProfile {
+    var profile = try settings.profile(in: places)
     for (folders, isWritable) in [(workspace, true), (readOnly, false)] {
-      profile.grants += try folders.map {
-        try WorkspaceGrant(
-          folder: URL(filePath: $0).absoluteURL.standardizedFileURL.path, isWritable: isWritable)
+      for folder in folders {
+        let grant = try WorkspaceGrant(
+          folder: URL(filePath: folder).absoluteURL.standardizedFileURL.path, isWritable: isWritable)
+        // What is said here holds.
+        profile.grants.removeAll { $0.folder == grant.folder }
+        profile.grants.append(grant)
       }
     }
-    profile.network = network
+    if let network { profile.network = network }
     profile.root = try RootImages(in: OpenHost.folders().data.appending(path: "sandbox")).current()
-    profile.limits.memory = UInt64(memory) << 20
-    profile.limits.processes = UInt64(processes)
-    profile.limits.processors = processors
-    profile.limits.home = UInt64(home) << 20
-    profile.waived = Set(without)
+    if let memory { profile.limits.memory = UInt64(memory) << 20 }
+    if let processes { profile.limits.processes = UInt64(processes) }
+    if let processors { profile.limits.processors = processors }
+    if let home { profile.limits.home = UInt64(home) << 20 }
+    profile.waived.formUnion(without)
     return profile
   }
 

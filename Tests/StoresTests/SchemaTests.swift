@@ -28,7 +28,7 @@ struct SchemaTests {
         "1 agents, access keys and revocations", "2 trusted issuers and the use of access keys", "3 invites",
         "4 identity health and recovery", "5 devices", "6 pairing",
         "7 agents to be forgotten", "8 relay", "9 permission modes",
-        "10 secrets and settings in sandboxes", "11 audit",
+        "10 secrets and settings in sandboxes", "11 audit", "12 sandbox settings",
       ])
     #expect(
       ChatSchema.migrator.migrations == [
@@ -45,7 +45,7 @@ struct SchemaTests {
     let (host, chat) = (try await digest(stores.host), try await digest(stores.chat))
     let memory = try await digest(stores.memory)
     let (methods, tools) = (try await digest(stores.methodology), try await digest(stores.toolIndex))
-    #expect(host == "9a35c36abe6c4a892bb61170f82204f6a359fb59ec4816bf4e738661c44ed708")
+    #expect(host == "3ceb499b61d797a5d242d0760063dba882057df4fbd88016775ec1fe8d4d5fab")
     #expect(chat == "87c335e2b263dffc62a69516d0bcac6e411af0ec4195434c7246741d4b389bca")
     #expect(methods == "03b639b82264ed171fcd1100561f141863605b39c55cde63369acd7006a9435f")
     #expect(tools == "e0dede394e0a98740dce54f001caadb69204ac47b9570a9e4e13b7c8e3ee9b4d")

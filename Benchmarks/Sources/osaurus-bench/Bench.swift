@@ -14,6 +14,7 @@ struct Bench: AsyncParsableCommand {
     for benchmark in ChannelBenchmarks.all + IdentityBenchmarks.all + StorageBenchmarks.all
       + StoresBenchmarks.all + RotationBenchmarks.all + ServerBenchmarks.all + SandboxBenchmarks.all
       + BusyBenchmarks.all + TLSBenchmarks.all + PairingBenchmarks.all + RelayBenchmarks.all
+      + BridgeBenchmarks.all
     {
       guard only.map({ benchmark.name.contains($0) }) ?? true else { continue }
       FileHandle.standardError.write(Data("measuring \(benchmark.name)\n".utf8))

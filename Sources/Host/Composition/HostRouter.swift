@@ -70,6 +70,8 @@ enum HostRouter {
     routes.add(ControlToolRoutes(tools: services.tools))
     routes.add(ControlAuditRoutes(audit: services.audit, agents: services.agents))
     routes.add(ControlSandboxRoutes(agents: services.agents, sandboxes: services.sandboxes))
+    routes.add(ControlSandboxToolRoutes(agents: services.agents, sandboxes: services.sandboxes))
+    routes.add(ControlSandboxSettingsRoutes(agents: services.agents, sandboxes: services.sandboxes))
     routes.add(ControlStatusRoutes(services: services))
     routes.add(
       ControlRelayRoutes(

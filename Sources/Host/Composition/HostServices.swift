@@ -149,7 +149,8 @@ public final class HostServices: Sendable {
       embeddingModel: settings.embeddingModel)
     sandboxes = AgentSandboxes(
       folders: folders, secrets: AgentSecretStore(databases.host),
-      config: SandboxConfigStore(databases.host), logger: logger)
+      config: SandboxConfigStore(databases.host), settings: SandboxSettingsStore(databases.host),
+      desk: permissions, audit: audit, logger: logger)
     sandboxTasks = SandboxTasks(runner: runner, logger: logger)
     access = HostAccess(master: master, agents: agents, keys: keys)
     announcements = HostAnnouncements(isExposed: settings.isExposed, logger: logger)
@@ -163,6 +164,7 @@ public final class HostServices: Sendable {
   /// Stops what runs. Call it once, when nothing uses these services any more.
   public func shutdown() async {
     await rotation.cancel()
+    await sandboxes.close()
     await sandboxTasks.close()
     await runtime.shutdown()
     await runner.settle()

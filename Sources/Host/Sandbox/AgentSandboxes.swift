@@ -6,7 +6,6 @@ import Logging
 import NIOCore
 import NIOPosix
 import Sandbox
-import SecretMemory
 import ServiceLifecycle
 import Stores
 import Synchronization
@@ -26,11 +25,18 @@ final class AgentSandboxes: Sendable {
   let passes: BridgePasses
   let secretStore: AgentSecretStore
   let configStore: SandboxConfigStore
-  /// The tools that commands may call which were started with their names; nil for none.
-  let toolbox: (any SandboxToolbox)?
+  /// What the owner said of each agent's sandbox.
+  let settings: SandboxSettingsStore
+  /// Where agents' commands wait for the owner's word.
+  let desk: PermissionDesk
+  /// Where it is written down what is run.
+  let audit: AuditLog
+  /// What answers calls of tools in the place of the agent's own; for tests.
+  private let otherToolbox: (any SandboxToolbox)?
   /// Takes a plugin that code in a sandbox made; nil where none is taken.
   let installPlugin: (@Sendable (_ by: SandboxExecution, _ recipe: Data) async throws -> Response)?
   private let folders: HostFolders
+  private let images: RootImageShelf
   private let logger: Logger
   private let (orders, order) = AsyncStream.makeStream(of: Order.self)
   private let state = Mutex(State())
@@ -47,17 +53,24 @@ final class AgentSandboxes: Sendable {
     var door: BridgeDoor?
     var isClosed = false
     var bridges: [UUID: Signal<String>] = [:]
+    /// What lasts of the tools of each agent.
+    var tools: [UUID: ToolState] = [:]
     var listeners: [UUID: any Channel] = [:]
   }
 
   init(
     folders: HostFolders, secrets: AgentSecretStore, config: SandboxConfigStore,
+    settings: SandboxSettingsStore, desk: PermissionDesk, audit: AuditLog,
     toolbox: (any SandboxToolbox)? = nil,
     installPlugin: (@Sendable (_ by: SandboxExecution, _ recipe: Data) async throws -> Response)? = nil,
     logger: Logger
   ) {
     self.folders = folders
-    self.toolbox = toolbox
+    self.settings = settings
+    self.desk = desk
+    self.audit = audit
+    images = RootImageShelf(RootImages(in: folders.sandboxes))
+    otherToolbox = toolbox
     self.installPlugin = installPlugin
     passes = BridgePasses { [calls] in calls.forget($0) }
     secretStore = secrets
@@ -65,18 +78,45 @@ final class AgentSandboxes: Sendable {
     self.logger = logger
   }
 
-  /// What an agent's commands are started with.
-  /// - Throws: ``HostError/sandboxesClosed`` while no service runs, ``HostError/socketUnusable(_:reason:)`` and the like, and
+  /// Answers the calls of commands that were started with the names of tools.
+  var toolbox: any SandboxToolbox { otherToolbox ?? self }
+
+  /// Whether a service runs, so that commands have a way to it and the owner can be asked.
+  var isServed: Bool { state.withLock { $0.door != nil } }
+
+  /// What an agent's commands are started with: what the owner says of its sandbox now, this host's root image if it has one, and
+  /// where a service runs the way to it.
+  /// - Parameter origin: who starts them, as the audit has it of their connections.
+  /// - Throws: ``HostError/sandboxesClosed`` once the service has stopped, ``HostError/socketUnusable(_:reason:)`` and the like, and
   ///   `SandboxError`.
-  func sandbox(of agent: UUID) async throws -> AgentSandbox {
-    let socket = try await bridge(of: agent)
-    var profile = SandboxProfile(places: AgentPlaces(agent: agent, in: folders.sandboxes))
-    profile.bridge = SandboxBridge(socket: socket) { [passes] calls throws(SandboxError) in
-      try passes.make(for: agent, calls)
+  func sandbox(of agent: UUID, origin: ToolOrigin = .agent) async throws -> AgentSandbox {
+    let settings = try await settings.settings(of: agent)
+    var profile = try settings.profile(in: places(of: agent))
+    profile.root = try await images.current()
+    let connections = ConnectionAudit(audit, agent: agent, origin: origin)
+    profile.onConnection = { connections.note($0) }
+    if isServed {
+      profile.bridge = SandboxBridge(socket: try await bridge(of: agent)) {
+        [passes] calls throws(SandboxError) in try passes.make(for: agent, calls)
+      }
     }
     return AgentSandbox(
       agent: agent, profile: profile, launcher: try SandboxLauncher(profile: profile), sessions: sessions,
-      secretStore: secretStore)
+      settings: settings)
+  }
+
+  func places(of agent: UUID) -> AgentPlaces { AgentPlaces(agent: agent, in: folders.sandboxes) }
+
+  /// What lasts of an agent's tools, from one call to the next.
+  /// - Throws: ``HostError/sandboxesClosed``.
+  func toolState(of agent: UUID) throws -> ToolState {
+    try state.withLock { state in
+      guard !state.isClosed else { throw HostError.sandboxesClosed }
+      if let known = state.tools[agent] { return known }
+      let new = ToolState()
+      state.tools[agent] = new
+      return new
+    }
   }
 
   /// The socket of an agent, on which the host listens from now on.
@@ -115,29 +155,39 @@ final class AgentSandboxes: Sendable {
     }
   }
 
-  private func close() async {
-    let waiting = state.withLock { state in
+  /// Ends everything that runs, and starts nothing any more. The audit knows of all of it then.
+  func close() async {
+    let (waiting, tools) = state.withLock { state in
       state.isClosed = true
-      return state.bridges.values.map(\.self)
+      return (state.bridges.values.map(\.self), state.tools.values.map(\.self))
     }
     passes.close()
     await sessions.stopAll()
+    for state in tools { await state.settle() }
     for opened in waiting { opened.fulfil(.failure(HostError.sandboxesClosed)) }
     for listener in state.withLock({ $0.listeners.values.map(\.self) }) { listener.close(promise: nil) }
   }
 
   /// Ends what runs for an agent that is no more, and takes its home away.
   func remove(_ agent: UUID) async throws {
+    await end(agent)
+    try places(of: agent).remove()
+  }
+
+  /// Ends what runs for an agent.
+  func end(_ agent: UUID) async {
     passes.revokeAll(of: agent)
     for session in await sessions.sessions(of: agent) where !session.isOver {
       session.terminate()
       await session.wait()
     }
-    state.withLock { state in
+    let (tools, listener) = state.withLock { state in
       state.bridges[agent] = nil
-      return state.listeners.removeValue(forKey: agent)
-    }?.close(promise: nil)
-    try AgentPlaces(agent: agent, in: folders.sandboxes).remove()
+      return (state.tools.removeValue(forKey: agent), state.listeners.removeValue(forKey: agent))
+    }
+    listener?.close(promise: nil)
+    await tools?.settle()
+    await desk.forget(agent)
   }
 
   // MARK: A bridge
@@ -197,15 +247,18 @@ struct AgentSandbox: Sendable {
   let profile: SandboxProfile
   let launcher: SandboxLauncher
   let sessions: CommandSessions
-  fileprivate let secretStore: AgentSecretStore
+  /// What the owner said of it.
+  let settings: SandboxSettings
+}
 
-  /// What its commands find in their environment, and what is hidden again in what they say.
-  func secrets(plugin: String? = nil) async throws -> [AgentSecret] {
-    try await secretStore.all(agent: agent, plugin: plugin).map { name, value in
-      var value = value
-      return AgentSecret(name: name, value: SecretBytes(taking: &value))
-    }
-  }
+/// The root image of all sandboxes of a host, looked at by one at a time.
+private actor RootImageShelf {
+  private let images: RootImages
+
+  init(_ images: RootImages) { self.images = images }
+
+  /// - Throws: `SandboxError` where the image is not what it was.
+  func current() throws -> RootImage? { try images.current() }
 }
 
 extension HostFolders {

@@ -13,6 +13,11 @@ struct SandboxExecution: Hashable, Sendable {
   var tools: Set<String> = []
   /// The plugin whose command it is; nobody but the host says so.
   var plugin: String?
+  /// Those that it called.
+  var called = CalledTools()
+
+  /// Who calls, when it does.
+  var origin: ToolOrigin { plugin.map(ToolOrigin.plugin) ?? .bridge }
 }
 
 /// The passes of all commands that run. Of each only a digest is kept; it goes when the command ends, and all go with the service.
@@ -56,7 +61,8 @@ final class BridgePasses: Sendable {
       }
     }
     let digest = token.withUnsafeBytes { Array(SHA256.hash(data: $0)) }
-    let execution = SandboxExecution(id: UUID(), agent: agent, tools: calls.tools, plugin: calls.plugin)
+    let execution = SandboxExecution(
+      id: UUID(), agent: agent, tools: calls.tools, plugin: calls.plugin, called: calls.called)
     let refusal: String? = state.withLock { state in
       guard state.isOpen else { return "the service is stopping" }
       guard state.entries[agent, default: []].count < Self.most else {

@@ -27,6 +27,8 @@ public struct HostCalls: Hashable, Sendable {
   public var secrets: Set<String>?
   /// Whether it may have models work for it.
   public var mayInfer: Bool
+  /// Those that it calls, from when it has a pass.
+  public let called = CalledTools()
 
   public init(
     tools: Set<String> = [], plugin: String? = nil, secrets: Set<String>? = nil, mayInfer: Bool = true
@@ -36,6 +38,22 @@ public struct HostCalls: Hashable, Sendable {
     self.secrets = secrets
     self.mayInfer = mayInfer
   }
+}
+
+/// The tools that one command called, by their names.
+public final class CalledTools: Sendable, Hashable {
+  private let all = Mutex<Set<String>>([])
+
+  public init() {}
+
+  public func note(_ tool: String) { all.withLock { _ = $0.insert(tool) } }
+
+  /// In order.
+  public var names: [String] { all.withLock { $0.sorted() } }
+
+  public static func == (one: CalledTools, other: CalledTools) -> Bool { one === other }
+
+  public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
 }
 
 /// What one command proves itself with to its host. It holds until the command ends, whatever becomes of its text.

@@ -109,7 +109,7 @@ public final class AgentSecret: Sendable {
     value.count <= Self.longest && value.withUnsafeBytes { bytes in !bytes.contains(0) }
   }
 
-  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+  public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     value.withUnsafeBytes { bytes in body(bytes) }
   }
 }

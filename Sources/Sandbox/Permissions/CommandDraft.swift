@@ -23,6 +23,8 @@ public struct CommandDraft: Hashable, Sendable {
   public var isLong = false
   /// Whether it is to be started with a way to the network.
   public var wantsNetwork = false
+  /// The host's tools that it may call. Each call is asked for by itself.
+  public var tools: [String] = []
 
   public init(_ form: Form) { self.form = form }
 
@@ -47,6 +49,7 @@ public struct CommandDraft: Hashable, Sendable {
       add(value)
     }
     add("\(isLong) \(wantsNetwork)")
+    for tool in tools.sorted() { add(tool) }
     return hash.finalize().map { byte in
       let digits = String(byte, radix: 16)
       return digits.utf8.count == 1 ? "0\(digits)" : digits

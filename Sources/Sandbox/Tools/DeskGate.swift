@@ -29,6 +29,7 @@ public struct DeskGate: ToolGate {
     draft.isLong = act.isLong
     draft.wantsNetwork = act.wantsNetwork
     draft.variables = act.variables
+    draft.tools = act.tools
     try await desk.authorise(draft, for: agent, in: profile)
   }
 

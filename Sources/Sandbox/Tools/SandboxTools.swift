@@ -1,7 +1,7 @@
 import Foundation
 
-/// The tools of one agent's sandbox, for as long as the agent has one: what they share, such as the processes in the background,
-/// lives as long.
+/// The tools of one agent's sandbox, as it is now. What lasts from call to call, such as the processes in the background, is in
+/// their ``ToolState``.
 public final class SandboxTools: Sendable {
   private static let all: [any SandboxTool] = [
     ReadFileTool(), ListFilesTool(), FindFilesTool(), SearchFilesTool(), WriteFileTool(), EditFileTool(),
@@ -17,12 +17,12 @@ public final class SandboxTools: Sendable {
 
   private let bench: ToolBench
 
-  public init(_ context: ToolContext) { bench = ToolBench(context) }
+  /// - Parameter state: what earlier calls left; by default nothing.
+  public init(_ context: ToolContext, _ state: ToolState = ToolState()) {
+    bench = ToolBench(context, state)
+  }
 
   public var definitions: [ToolDefinition] { tools.map(\.definition) }
-
-  /// The agent's next turn: what it may start is counted anew.
-  public func startTurn() async { await bench.allowance.startTurn() }
 
   /// Takes back what a patch left half done when the host ended in the middle of it.
   public func recover() async throws { try await bench.patches.recover() }
@@ -31,7 +31,8 @@ public final class SandboxTools: Sendable {
   public func call(_ name: String, arguments: ToolValue, origin: ToolOrigin = .agent) async -> ToolEnvelope {
     let tool = tools.first { $0.definition.name == name }
     let plugin = (tool as? PluginTool)?.plugin
-    let bench = bench.called(by: plugin.map { .plugin($0.id.description) } ?? origin)
+    let bench = bench.called(
+      by: plugin.map { .plugin($0.id.description) } ?? origin, among: definitions.map(\.name))
     let start = ContinuousClock.now
     var secrets: [AgentSecret] = []
     let envelope: ToolEnvelope

@@ -1,38 +1,37 @@
 import Foundation
+import Synchronization
 
 /// What all tools of one agent share while they work, and who called the one that does.
 struct ToolBench: Sendable {
   let context: ToolContext
-  let allowance: CommandAllowance
-  let processes: BackgroundProcesses
-  let installs: InstallTurn
+  let state: ToolState
   let patches: PatchDesk
-  let origin: ToolOrigin
+  var origin = ToolOrigin.agent
   /// The agent's secrets, as they were when the call came.
-  let secrets: [AgentSecret]
+  var secrets: [AgentSecret] = []
+  /// The names of all tools that the agent has.
+  var names: Set<String> = []
+  /// What the call was about to run.
+  var noted = NotedCode()
 
-  init(_ context: ToolContext) {
+  init(_ context: ToolContext, _ state: ToolState) {
     self.context = context
-    allowance = CommandAllowance(most: context.commandsPerTurn)
-    processes = BackgroundProcesses()
-    installs = InstallTurn()
+    self.state = state
     patches = PatchDesk(profile: context.profile)
-    origin = .agent
-    secrets = []
   }
 
-  private init(_ bench: ToolBench, origin: ToolOrigin, secrets: [AgentSecret]) {
-    context = bench.context
-    allowance = bench.allowance
-    processes = bench.processes
-    installs = bench.installs
-    patches = bench.patches
-    self.origin = origin
-    self.secrets = secrets
+  /// The same for one call.
+  func called(by origin: ToolOrigin, among names: [String] = []) -> ToolBench {
+    var bench = self
+    (bench.origin, bench.names, bench.noted) = (origin, Set(names), NotedCode())
+    return bench
   }
 
-  func called(by origin: ToolOrigin) -> ToolBench { ToolBench(self, origin: origin, secrets: secrets) }
-  func knowing(_ secrets: [AgentSecret]) -> ToolBench { ToolBench(self, origin: origin, secrets: secrets) }
+  func knowing(_ secrets: [AgentSecret]) -> ToolBench {
+    var bench = self
+    bench.secrets = secrets
+    return bench
+  }
 
   var files: ToolFiles { ToolFiles(profile: context.profile) }
 
@@ -58,6 +57,16 @@ struct ToolBench: Sendable {
     // A tool that does not exist has no name that is worth keeping.
     if case .failure(let failure) = envelope, failure.kind == .toolNotFound { return }
     _ = try? await context.audit.record(
-      ToolEvent(agent: context.agent, origin: origin, tool: tool, code: nil, step: step))
+      ToolEvent(agent: context.agent, origin: origin, tool: tool, code: noted.code, step: step))
+  }
+}
+
+/// What one call was about to run, also where it did not come to that.
+final class NotedCode: Sendable {
+  private let held = Mutex<ToolCode?>(nil)
+
+  var code: ToolCode? {
+    get { held.withLock { $0 } }
+    set { held.withLock { $0 = newValue } }
   }
 }

@@ -19,6 +19,8 @@ public struct ToolContext: Sendable {
   public var plugins: any PluginTools = NoPlugins()
   /// How many commands the agent may start in one turn.
   public var commandsPerTurn = CommandAllowance.standard
+  /// Whether it may leave processes in the background.
+  public var allowsBackground = true
 
   public init(agent: UUID, launcher: SandboxLauncher, sessions: CommandSessions) {
     self.agent = agent
@@ -71,6 +73,8 @@ public struct ToolAct: Hashable, Sendable {
   public let wantsNetwork: Bool
   /// What it finds in its environment besides.
   public var variables: [String: String] = [:]
+  /// The host's tools that it may call.
+  public var tools: [String] = []
 }
 
 /// Asked right before a tool starts something or changes a file. What it throws goes to the model (``ToolRefusal``).

@@ -31,6 +31,8 @@ public struct ToolEvent: Sendable {
   public let tool: String
   public let code: ToolCode?
   public let step: Step
+  /// The tools that the command may call, at its beginning; those that it called, at its end.
+  public var tools: [String] = []
 }
 
 /// Keeps what tools did.

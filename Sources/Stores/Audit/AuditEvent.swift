@@ -20,6 +20,8 @@ public struct AuditEvent: Hashable, Sendable {
     case permission = 6
     /// The owner removed what was old.
     case pruned = 7
+    /// A program in a sandbox asked for a connection.
+    case connection = 8
   }
 
   /// Who wanted it.
@@ -49,12 +51,12 @@ public struct AuditEvent: Hashable, Sendable {
   public internal(set) var about: Int64 = 0
   /// How long it took, in milliseconds.
   public internal(set) var duration: Int64 = 0
-  /// The most memory that it had, in bytes.
+  /// The most memory that it had, in bytes; the bytes that went over a connection, both ways.
   public internal(set) var peakMemory: Int64 = 0
   public internal(set) var outcome = AuditOutcome.none
   /// The exit code, or the number of the signal.
   public internal(set) var exitCode: Int32 = 0
-  /// Why it was refused, or the name of the permission or the tool.
+  /// Why it was refused, the name of the permission or the tool, or where a connection led.
   public internal(set) var reason = ""
   public internal(set) var allowedTools: [String] = []
   public internal(set) var calledTools: [String] = []
@@ -133,6 +135,22 @@ public struct AuditEvent: Hashable, Sendable {
     var event = AuditEvent(.permission, origin, agent, code, now)
     event.outcome = outcome
     event.reason = text(name)
+    return event
+  }
+
+  /// A program in a sandbox asked for a connection, which is over.
+  /// - Parameters:
+  ///   - place: what became of it, in a word, and the host and the port.
+  ///   - bytes: how many went over it, both ways.
+  public static func connection(
+    _ origin: Origin, agent: UUID?, place: String, outcome: AuditOutcome, bytes: UInt64, duration: Duration,
+    now: Date = Date()
+  ) -> AuditEvent {
+    var event = AuditEvent(.connection, origin, agent, nil, now)
+    event.outcome = outcome
+    event.reason = text(place)
+    event.duration = milliseconds(duration)
+    event.peakMemory = Int64(clamping: bytes)
     return event
   }
 

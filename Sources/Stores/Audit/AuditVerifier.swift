@@ -199,7 +199,7 @@ struct AuditVerifier {
       report.owners.append(.init(from: row.sequence, binding: next))
     case .begun: open.insert(row.sequence)
     case .ended: open.remove(event.about)
-    case .refused, .toolCall, .permission, .pruned: break
+    case .refused, .toolCall, .permission, .pruned, .connection: break
     }
     if row.sequence == 1, event.kind != .bound { add(.unbound) }
   }

@@ -56,9 +56,18 @@ struct AuditCommandTests {
     .enabled(if: SecondWire.isInstalled))
   func exported() async throws {
     try await Program.run { program in
-      for word in ["one", "two", "three"] {
+      for word in ["one", "two"] {
         #expect(try await program("sandbox", "exec", "--", "echo", word).status == 0)
       }
+      // What it asks for is not on the list.
+      let asking = try await program(
+        "sandbox", "exec", "--network", "listed.example:443", "--", "bash", "-c",
+        #"exec 3<>/dev/tcp/127.0.0.1/3128; printf 'CONNECT other.example:443 HTTP/1.1\r\nHost: other.example:443\r\n\r\n' >&3; head -n 1 <&3"#
+      )
+      #expect(asking.status == 0, "\(asking)")
+      let shown = try await program("audit", "show", "--json").list
+      #expect(shown[6]["kind"] as? String == "connection", "\(asking)")
+      #expect(shown[6]["reason"] as? String == "not_listed other.example:443")
       let file = program.home + "/audit.jsonl"
       let exported = try await program("audit", "export", file)
       #expect(exported.status == 0, "\(exported)")
@@ -72,7 +81,7 @@ struct AuditCommandTests {
 
       let good = try await SecondWire.run("audit", file)
       #expect(good.status == 0, "\(good)")
-      #expect(good.last["records"] as? Int == 7 && good.last["unsigned"] as? Int == 0)
+      #expect(good.last["records"] as? Int == 8 && good.last["unsigned"] as? Int == 0)
       let identity = try await program("identity", "show", "--json")
       #expect(good.last["signer"] as? String == identity.json["address"] as? String)
 

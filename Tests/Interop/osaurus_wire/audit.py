@@ -10,7 +10,9 @@ from .identity import recover, same_address
 LABEL = b"osaurus-host audit record v1\x00"
 DOMAIN = "Osaurus Host Audit Checkpoint"
 
-KINDS = {"bound": 1, "begun": 2, "ended": 3, "refused": 4, "toolCall": 5, "permission": 6, "pruned": 7}
+KINDS = {
+    "bound": 1, "begun": 2, "ended": 3, "refused": 4, "toolCall": 5, "permission": 6, "pruned": 7, "connection": 8,
+}
 ORIGINS = {"host": 1, "owner": 2, "agent": 3, "bridge": 4, "plugin": 5}
 OUTCOMES = [
     "none", "exited", "signalled", "timeLimit", "memory", "processes", "disk", "output", "cancelled",

@@ -108,7 +108,7 @@ struct CommandToolTests {
     #expect(!output.contains("printf"))
     #expect(try FileManager.default.contentsOfDirectory(atPath: "\(ground.home.path)/.osaurus-scripts") == [])
     let words = ground.told.all.compactMap(\.code)
-    #expect(words == [.text(script), .text(script)])
+    #expect(words == [.text(script), .text(script), .text(script)])
     #expect(
       try await ground.failure("sandbox_run_script", ["script": "x", "interpreter": "/bin/evil"]).field
         == "interpreter")
@@ -170,6 +170,14 @@ struct CommandToolTests {
     await #expect(throws: ToolFailure.self) { try await allowance.take(now: start + .seconds(30)) }
     await allowance.startTurn()
     try await allowance.take(now: start + .seconds(30))
+    try await allowance.take(now: start + .seconds(30))
+    await allowance.giveBack()
+    try await allowance.take(now: start + .seconds(30))
+    await #expect(throws: ToolFailure.self) { try await allowance.take(now: start + .seconds(30)) }
+    try await allowance.take(atMost: 3, now: start + .seconds(30))
+    await #expect(throws: ToolFailure.self) {
+      try await allowance.take(atMost: 1, now: start + .seconds(30))
+    }
   }
 
   @Test("start nothing that is not permitted or cannot be kept in the audit, and tell it of all else")

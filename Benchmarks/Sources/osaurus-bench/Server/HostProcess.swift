@@ -74,12 +74,23 @@ final class HostProcess {
     return url
   }
 
+  /// What a command of the program's prints, in this host's home.
+  func output(_ arguments: String...) throws -> String {
+    String(decoding: try command.output(of: arguments), as: UTF8.self)
+  }
+
   /// A command of the program's that prints one object.
   private struct Command {
     let program: String
     let environment: [String: String]
 
     func callAsFunction(_ arguments: String...) throws -> [String: Any] {
+      guard let object = try JSONSerialization.jsonObject(with: try output(of: arguments)) as? [String: Any]
+      else { throw Failure(text: "\(arguments) printed no object") }
+      return object
+    }
+
+    func output(of arguments: [String]) throws -> Data {
       let command = Process()
       command.executableURL = URL(filePath: program)
       command.arguments = arguments
@@ -90,10 +101,8 @@ final class HostProcess {
       try command.run()
       let data = output.fileHandleForReading.readDataToEndOfFile()
       command.waitUntilExit()
-      guard command.terminationStatus == 0,
-        let object = try JSONSerialization.jsonObject(with: data) as? [String: Any]
-      else { throw Failure(text: "\(arguments) failed") }
-      return object
+      guard command.terminationStatus == 0 else { throw Failure(text: "\(arguments) failed") }
+      return data
     }
   }
 

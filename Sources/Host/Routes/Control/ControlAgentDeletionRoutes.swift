@@ -72,6 +72,8 @@ struct ControlAgentDeletionRoutes: RouteGroup {
   private func delete(_ agent: AgentRecord, forgetting: Bool) async throws -> Deleted {
     let gone = try await services.agents.delete(agent.id, forgetting: forgetting)
     try await services.access.refresh()
+    // What it has running would go on for nobody.
+    await services.sandboxes.end(gone.id)
     let shown = ControlAgent(
       gone, keys: try await services.keys.list(), trusted: try await services.trusted.list(), now: Date())
     return Deleted(agent: shown, id: gone.id)

@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import Identity
+import Sandbox
 import Stores
 
 /// The owner's questions about the audit, and the records of what the owner runs.
@@ -18,6 +19,7 @@ struct ControlAuditRoutes: RouteGroup {
     routes.on(.post, "/control/audit/begun", .administration, use: begun)
     routes.on(.post, "/control/audit/ended", .administration, use: ended)
     routes.on(.post, "/control/audit/refused", .administration, use: refused)
+    routes.on(.post, "/control/audit/connections", .administration, use: connections)
   }
 
   // MARK: Questions
@@ -156,6 +158,8 @@ struct ControlAuditRoutes: RouteGroup {
     let code: String
     /// Why it is refused.
     var reason: String?
+    /// The tools that it may call.
+    var tools: [String]?
 
     func digest() throws -> CodeDigest {
       guard let digest = CodeDigest(hex: code) else { throw ControlFailure.malformed }
@@ -180,7 +184,9 @@ struct ControlAuditRoutes: RouteGroup {
     try await ControlFailure.answering {
       guard let order = try await request.decoded(Execution.self) else { throw ControlFailure.malformed }
       return try await write(
-        .begun(.owner, agent: try await agent(order.agent), code: try order.digest()))
+        .begun(
+          .owner, agent: try await agent(order.agent), code: try order.digest(),
+          allowedTools: order.tools ?? []))
     }
   }
 
@@ -203,6 +209,24 @@ struct ControlAuditRoutes: RouteGroup {
       return try await write(
         .refused(
           .owner, agent: try await agent(order.agent), code: try order.digest(), reason: order.reason ?? ""))
+    }
+  }
+
+  private struct Connections: Decodable {
+    var agent: String?
+    let connections: [EgressRecord]
+    /// How many there were besides.
+    var more: Int?
+  }
+
+  /// The connections of one command.
+  private func connections(_ request: Request, _ context: HostContext) async throws -> Response {
+    try await ControlFailure.answering {
+      guard let order = try await request.decoded(Connections.self) else { throw ControlFailure.malformed }
+      let kept = ConnectionAudit(audit, agent: try await agent(order.agent), origin: .owner)
+      for connection in order.connections { kept.note(connection) }
+      if let more = order.more, more > 0, more < 1 << 32 { kept.note(more: more) }
+      return Response(status: .noContent)
     }
   }
 

@@ -2,6 +2,8 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import Sandbox
+import Stores
 import Synchronization
 
 /// The tools of this host, as code in sandboxes calls them.
@@ -32,7 +34,14 @@ struct BridgeToolRoutes: RouteGroup {
   private func call(_ request: Request, _ context: HostContext) async throws -> Response {
     let execution = try context.execution
     let name = context.parameters.get("name")?.removingPercentEncoding ?? ""
+    let place = try sandboxes.calls.enter(execution)
+    defer { withExtendedLifetime(place) {} }
     guard execution.tools.contains(name) else {
+      // The name is the code's own choice, and is not kept.
+      sandboxes.audit.note(
+        .refused(
+          AgentToolAudit.origin(execution.origin), agent: execution.agent, code: nil,
+          reason: "tool not allowed"))
       throw BridgeFailure(.forbidden, "This command may not call the tool '\(name.prefix(100))'.")
     }
     let body = try await request.bytes()
@@ -44,10 +53,8 @@ struct BridgeToolRoutes: RouteGroup {
     guard (try? JSONSerialization.jsonObject(with: arguments)) is [String: Any] else {
       throw BridgeFailure.invalid("A tool's arguments are a JSON object.")
     }
-    let place = try sandboxes.calls.enter(execution)
-    defer { withExtendedLifetime(place) {} }
-    guard let toolbox = sandboxes.toolbox,
-      let envelope = try await toolbox.call(name, arguments: arguments, by: execution)
+    execution.called.note(name)
+    guard let envelope = try await sandboxes.toolbox.call(name, arguments: arguments, by: execution)
     else { throw BridgeFailure.notFound("There is no tool '\(name.prefix(100))'.") }
     return .json(bytes: ByteBuffer(bytes: envelope))
   }

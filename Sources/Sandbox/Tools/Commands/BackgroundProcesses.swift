@@ -59,6 +59,8 @@ actor BackgroundProcesses {
 
   private var processes: [BackgroundProcess] = []
   private var latest = 0
+  /// Those whose end the audit is still to be told of.
+  private var settling: [Int: Task<Void, Never>] = [:]
 
   func start(_ command: ToolCommand, at bench: ToolBench) async throws -> BackgroundProcess {
     while processes.count >= Self.most {
@@ -72,19 +74,27 @@ actor BackgroundProcesses {
     let path = try bench.files.path(name, field: "background")
     let place = try bench.files.writablePlace(of: path)
     let log = try BackgroundLog(path, in: place)
-    let session: CommandSession
-    let begun: Int64
+    let started: StartedCommand
     do {
-      (session, begun) = try await bench.start(command) { _, piece in log.append(piece) }
+      started = try await bench.start(command) { _, piece in log.append(piece) }
     } catch {
       try? place.parent(of: path).remove()
       throw error
     }
     latest += 1
-    let process = BackgroundProcess(pid: "\(latest)", session: session, log: log)
+    let number = latest
+    let process = BackgroundProcess(pid: "\(number)", session: started.session, log: log)
     processes.append(process)
-    Task { _ = try? await bench.settled(session, command, begun) }
+    settling[number] = Task {
+      _ = try? await bench.settled(started, command)
+      settling[number] = nil
+    }
     return process
+  }
+
+  /// Waits until the audit was told of everything that has ended.
+  func settle() async {
+    for task in settling.values.map(\.self) { await task.value }
   }
 
   func process(_ pid: String) throws(ToolFailure) -> BackgroundProcess {

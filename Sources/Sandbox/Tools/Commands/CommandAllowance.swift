@@ -9,12 +9,16 @@ public actor CommandAllowance {
   private var count = 0
   private var latest: ContinuousClock.Instant?
 
-  init(most: Int) { self.most = max(1, most) }
+  init(most: Int = CommandAllowance.standard) { self.most = most }
 
   func startTurn() { count = 0 }
 
   /// - Throws: ``ToolFailure`` of ``ToolFailure/Kind/rejected``.
-  func take(now: ContinuousClock.Instant = .now) throws(ToolFailure) {
+  /// - Parameter other: how many may be started, where that has changed.
+  func take(
+    atMost other: Int? = nil, now: ContinuousClock.Instant = .now
+  ) throws(ToolFailure) {
+    let most = max(1, other ?? most)
     if let latest, now - latest > Self.pause { count = 0 }
     guard count < most else {
       throw ToolFailure(
@@ -24,4 +28,7 @@ public actor CommandAllowance {
     count += 1
     latest = now
   }
+
+  /// Takes back what was counted for a command that was refused.
+  func giveBack() { count = max(0, count - 1) }
 }

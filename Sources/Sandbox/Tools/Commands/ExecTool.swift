@@ -17,6 +17,7 @@ struct ExecTool: SandboxTool {
       .init(
         "background", .flag, "Let it run on, with a log file; see sandbox_process.", standard: false),
       .init("network", .flag, "Whether it needs the network; that has to be permitted.", standard: false),
+      .tools,
     ])
 
   func run(_ arguments: ToolArguments, at bench: ToolBench) async throws -> ToolAnswer {
@@ -25,10 +26,16 @@ struct ExecTool: SandboxTool {
     command.silence = .seconds(arguments.number("timeout") ?? ToolCommand.standardSilence)
     command.wantsNetwork = arguments.flag("network")
     let cwd = command.folder?.text ?? bench.context.profile.places.home
+    command.tools = arguments.texts("tools") ?? []
     if arguments.flag("background") {
+      guard bench.context.allowsBackground else {
+        throw ToolFailure(
+          .rejected, "The owner lets this agent leave nothing in the background.", field: "background",
+          expected: "a command that ends", metadata: ["code": "NO_BACKGROUND"])
+      }
       command.isInBackground = true
       command.time = Self.backgroundTime
-      let process = try await bench.processes.start(command, at: bench)
+      let process = try await bench.state.processes.start(command, at: bench)
       return ToolAnswer([
         "pid": .string(process.pid), "log_file": .string(process.log.path), "cwd": .string(cwd),
         "background": true,
@@ -58,6 +65,14 @@ struct ExecTool: SandboxTool {
         expected: "a string as command, or an array as argv")
     }
   }
+}
+
+extension ToolSchema.Parameter {
+  /// Which of the agent's tools a command may call.
+  static let tools = ToolSchema.Parameter(
+    "tools", .texts(most: 64),
+    "Exact names of tools that it may call with: osaurus-host tool call NAME '{…}'. None, unless they are named."
+  )
 }
 
 /// How text is given to bash.

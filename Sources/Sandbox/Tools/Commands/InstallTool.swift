@@ -28,15 +28,15 @@ struct InstallTool: SandboxTool {
     command.silence = .seconds(120)
     command.wantsNetwork = true
     try command.requireNetwork(of: bench.context.profile)
-    try await bench.installs.begin()
+    try await bench.state.installs.begin()
     let report: ToolCommandReport
     do {
       report = try await bench.run(command)
     } catch {
-      await bench.installs.end()
+      await bench.state.installs.end()
       throw error
     }
-    await bench.installs.end()
+    await bench.state.installs.end()
     let words = report.errors.isEmpty ? report.output : report.errors
     let summary = ToolText.capped(words, at: 4000, hint: "of what \(manager) said").text
     guard report.exitCode == 0 else {

@@ -11,7 +11,7 @@ struct ProcessTool: SandboxTool {
     ])
 
   func run(_ arguments: ToolArguments, at bench: ToolBench) async throws -> ToolAnswer {
-    let process = try await bench.processes.process(arguments.required("pid"))
+    let process = try await bench.state.processes.process(arguments.required("pid"))
     let session = process.session
     var result: [String: ToolValue] = [:]
     switch arguments.text("action") {

@@ -21,6 +21,7 @@ struct ScriptTool: SandboxTool {
         "timeout", .integer(1...ToolCommand.mostSilence), "Seconds of silence after which it is ended.",
         standard: .number(ToolCommand.standardSilence)),
       .init("network", .flag, "Whether it needs the network; that has to be permitted.", standard: false),
+      .tools,
     ])
 
   func run(_ arguments: ToolArguments, at bench: ToolBench) async throws -> ToolAnswer {
@@ -40,6 +41,7 @@ struct ScriptTool: SandboxTool {
       work: .script(script, interpreter: interpreter, arguments: extra), code: .text(script))
     command.folder = folder
     command.wantsNetwork = arguments.flag("network")
+    command.tools = arguments.texts("tools") ?? []
     command.silence = .seconds(arguments.number("timeout") ?? ToolCommand.standardSilence)
     let report = try await bench.run(command)
     return CommandAnswer.of(

@@ -54,7 +54,7 @@ public protocol ToolRefusal: Error {
 
 extension ToolFailure {
   /// What a model is told of an error.
-  init(_ error: any Error) {
+  public init(_ error: any Error) {
     switch error {
     case let failure as ToolFailure: self = failure
     case let refusal as any ToolRefusal: self = refusal.failure

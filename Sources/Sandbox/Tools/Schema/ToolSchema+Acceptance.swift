@@ -39,7 +39,7 @@ extension ToolSchema {
   /// The JSON in a text that stands for a value.
   static func read(_ text: String) -> ToolValue? { try? ToolValue(json: text) }
 
-  private static func shown(_ name: String) -> String {
+  static func shown(_ name: String) -> String {
     String(
       String.UnicodeScalarView(
         name.unicodeScalars.prefix(64).map { $0.value < 0x20 || $0.value == 0x7f ? "?" : $0 }))
