@@ -5,7 +5,7 @@ import NIOHTTP1
 
 /// Brings an image from its address into a file. Nothing is looked at but its length; who asked compares the digest.
 package struct ImageDownload: Sendable {
-  /// How far it is: bytes, and how many there are where the server says so.
+  /// How far it is: bytes, and how many there are where the server says so. Told for each MiB, and at the end.
   package typealias Progress = @Sendable (_ bytes: Int, _ all: Int?) -> Void
 
   /// How often an answer may send on.
@@ -71,9 +71,10 @@ package struct ImageDownload: Sendable {
       let part: ByteBuffer?
       do { part = try await parts.next() } catch { throw Self.failure(error, address) }
       guard let part else { break }
+      let before = file.total >> 20
       try file.write(part.readableBytesView.withUnsafeBytes { Array($0) })
       guard file.total <= most else { throw ImageFile.tooLong(most) }
-      progress(file.total, all)
+      if file.total >> 20 != before || file.total == all { progress(file.total, all) }
     }
     guard all == nil || file.total == all else {
       throw .imageNotFetched("\(address)", reason: "it was cut off")
