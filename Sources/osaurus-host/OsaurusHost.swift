@@ -31,7 +31,7 @@ struct OsaurusHost: AsyncParsableCommand {
         subcommands: [
           AgentCommand.self, KeyCommand.self, InviteCommand.self, PairCommand.self,
           PeerCommand.self, RelayCommand.self, ModelCommand.self, RunCommand.self,
-          ChatCommand.self, MemoryCommand.self, ToolCommand.self, SandboxCommand.self,
+          ChatCommand.self, MemoryCommand.self, ToolCommand.self, SandboxCommand.self, PluginCommand.self,
           AuditCommand.self,
         ]),
       CommandGroup(name: "Other hosts", subcommands: [ConnectCommand.self]),

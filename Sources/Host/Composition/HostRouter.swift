@@ -72,6 +72,7 @@ enum HostRouter {
     routes.add(ControlSandboxRoutes(agents: services.agents, sandboxes: services.sandboxes))
     routes.add(ControlSandboxToolRoutes(agents: services.agents, sandboxes: services.sandboxes))
     routes.add(ControlSandboxSettingsRoutes(agents: services.agents, sandboxes: services.sandboxes))
+    routes.add(ControlPluginRoutes(agents: services.agents, sandboxes: services.sandboxes))
     routes.add(ControlStatusRoutes(services: services))
     routes.add(
       ControlRelayRoutes(

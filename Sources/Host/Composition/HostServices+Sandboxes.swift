@@ -13,6 +13,7 @@ extension BridgeDoor {
         admission: services.admission, tasks: services.sandboxTasks))
     routes.add(BridgeNoticeRoutes(logger: services.logger))
     routes.add(BridgeToolRoutes(sandboxes: sandboxes))
+    routes.add(BridgePluginRoutes(sandboxes: sandboxes))
     self.init(
       routes: routes, policy: AccessPolicy(), passes: sandboxes.passes, logger: services.logger,
       address: { [access = services.access] in access.address(of: $0.uuidString) })

@@ -7,11 +7,14 @@ extension AgentSandboxes {
   /// The tools of an agent's sandbox, as the owner's settings and this host's root image are now. Where a service runs, the owner is
   /// asked for what a call needs; without one there is nobody to ask, and nobody but the owner who could call.
   /// - Throws: ``HostError/sandboxesClosed``, `SandboxError`, and what keeps the settings from being read.
-  func tools(of agent: UUID, origin: ToolOrigin = .agent) async throws -> SandboxTools {
+  func tools(
+    of agent: UUID, origin: ToolOrigin = .agent, asksOwner: Bool = true
+  ) async throws -> SandboxTools {
     let sandbox = try await sandbox(of: agent, origin: origin)
     var context = ToolContext(agent: agent, launcher: sandbox.launcher, sessions: sessions)
     context.secrets = AgentToolSecrets(agent: agent, store: secretStore)
-    if isServed { context.gate = DeskGate(desk, for: agent, in: sandbox.profile) }
+    context.plugins = plugins.tools(of: agent, mayCreate: sandbox.settings.mayCreatePlugins)
+    if isServed, asksOwner { context.gate = DeskGate(desk, for: agent, in: sandbox.profile) }
     context.audit = AgentToolAudit(log: audit)
     if let most = sandbox.settings.commandsPerTurn { context.commandsPerTurn = most }
     context.allowsBackground = sandbox.settings.allowsBackground

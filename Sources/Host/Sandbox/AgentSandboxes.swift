@@ -33,8 +33,8 @@ final class AgentSandboxes: Sendable {
   let audit: AuditLog
   /// What answers calls of tools in the place of the agent's own; for tests.
   private let otherToolbox: (any SandboxToolbox)?
-  /// Takes a plugin that code in a sandbox made; nil where none is taken.
-  let installPlugin: (@Sendable (_ by: SandboxExecution, _ recipe: Data) async throws -> Response)?
+  /// The plugins of all agents.
+  let plugins: AgentPlugins
   private let folders: HostFolders
   private let images: RootImageShelf
   private let logger: Logger
@@ -62,7 +62,6 @@ final class AgentSandboxes: Sendable {
     folders: HostFolders, secrets: AgentSecretStore, config: SandboxConfigStore,
     settings: SandboxSettingsStore, desk: PermissionDesk, audit: AuditLog,
     toolbox: (any SandboxToolbox)? = nil,
-    installPlugin: (@Sendable (_ by: SandboxExecution, _ recipe: Data) async throws -> Response)? = nil,
     logger: Logger
   ) {
     self.folders = folders
@@ -71,10 +70,10 @@ final class AgentSandboxes: Sendable {
     self.audit = audit
     images = RootImageShelf(RootImages(in: folders.sandboxes))
     otherToolbox = toolbox
-    self.installPlugin = installPlugin
     passes = BridgePasses { [calls] in calls.forget($0) }
     secretStore = secrets
     configStore = config
+    plugins = AgentPlugins(folders: folders, secrets: secrets, config: config)
     self.logger = logger
   }
 
@@ -177,6 +176,7 @@ final class AgentSandboxes: Sendable {
   /// Ends what runs for an agent.
   func end(_ agent: UUID) async {
     passes.revokeAll(of: agent)
+    plugins.forget(agent)
     for session in await sessions.sessions(of: agent) where !session.isOver {
       session.terminate()
       await session.wait()

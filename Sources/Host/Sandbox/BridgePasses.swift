@@ -13,6 +13,10 @@ struct SandboxExecution: Hashable, Sendable {
   var tools: Set<String> = []
   /// The plugin whose command it is; nobody but the host says so.
   var plugin: String?
+  /// The secrets that it may ask for, by their names; nil for all of its agent's.
+  var secrets: Set<String>?
+  /// Whether it may have models work for it.
+  var mayInfer = true
   /// Those that it called.
   var called = CalledTools()
 
@@ -62,7 +66,8 @@ final class BridgePasses: Sendable {
     }
     let digest = token.withUnsafeBytes { Array(SHA256.hash(data: $0)) }
     let execution = SandboxExecution(
-      id: UUID(), agent: agent, tools: calls.tools, plugin: calls.plugin, called: calls.called)
+      id: UUID(), agent: agent, tools: calls.tools, plugin: calls.plugin, secrets: calls.secrets,
+      mayInfer: calls.mayInfer, called: calls.called)
     let refusal: String? = state.withLock { state in
       guard state.isOpen else { return "the service is stopping" }
       guard state.entries[agent, default: []].count < Self.most else {

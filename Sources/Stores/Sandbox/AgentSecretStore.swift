@@ -83,6 +83,15 @@ public struct AgentSecretStore: Sendable {
     }
   }
 
+  /// Forgets all that a plugin of an agent was given.
+  public func removeAll(of plugin: String, agent: UUID) async throws {
+    try await pool.write { database in
+      try database.execute(
+        sql: "DELETE FROM agent_secrets WHERE agent_id = ? AND plugin = ?",
+        arguments: [agent.uuidString, plugin])
+    }
+  }
+
   private static func find(
     _ name: String, _ agent: UUID, _ plugin: String, in database: Database
   ) throws -> [UInt8]? {

@@ -38,6 +38,15 @@ public struct SandboxConfigStore: Sendable {
     }
   }
 
+  /// Forgets all that a plugin of an agent keeps.
+  public func removeAll(of plugin: String, agent: UUID) async throws {
+    try await pool.write { database in
+      try database.execute(
+        sql: "DELETE FROM sandbox_config WHERE agent_id = ? AND plugin = ?",
+        arguments: [agent.uuidString, plugin])
+    }
+  }
+
   private static func find(
     _ key: String, _ agent: UUID, _ plugin: String, in database: Database
   ) throws -> String? {

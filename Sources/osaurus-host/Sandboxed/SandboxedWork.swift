@@ -142,13 +142,15 @@ struct SandboxedPlugin: AsyncParsableCommand {
       abstract: "Give the host a recipe, a JSON object; print what it made of it.",
       discussion: "Example: osaurus-host plugin create recipe.json")
     @Argument(help: "The file with the recipe; - reads standard input.") var file: String
+    @Flag(help: "Take the place of an earlier plugin of that name.") var replace = false
 
     func run() async throws {
       let text = try TextFile.read(file, atMost: 8 << 20)
       guard let recipe = SandboxedJSON.value(text) else {
         throw CommandFailure.wrongUsage("\(file) is not JSON.")
       }
-      let answer = try await BridgeClient().ask("POST", "/plugin/create", recipe)
+      let answer = try await BridgeClient().ask(
+        "POST", "/plugin/create\(replace ? "?replace=true" : "")", recipe)
       Terminal.say(String(decoding: answer, as: UTF8.self))
     }
   }

@@ -105,7 +105,7 @@ struct BridgeTests {
       #expect(try await bridge.refusal("POST", "/api/config/a", #"{"value":3}"#).hasPrefix("400 "))
       let deep = String(repeating: "[", count: 300) + String(repeating: "]", count: 300)
       #expect(try await bridge.refusal("POST", "/api/log", deep) == "400 JSON nests deeper than 256 levels")
-      #expect(try await bridge.refusal("POST", "/api/plugin/create", "{}").hasPrefix("503 "))
+      #expect(try await bridge.refusal("POST", "/api/plugin/create", "{}").hasPrefix("400 "))
       #expect(
         try await bridge.refusal("POST", "/api/tools/look", "{}")
           == "403 This command may not call the tool 'look'.")

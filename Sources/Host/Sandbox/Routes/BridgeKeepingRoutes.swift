@@ -23,7 +23,10 @@ struct BridgeKeepingRoutes: RouteGroup {
 
   private func secret(_ request: Request, _ context: HostContext) async throws -> Response {
     let (name, execution) = (try name("name", context), try context.execution)
-    guard let value = try await secrets.value(name, agent: execution.agent, plugin: execution.plugin) else {
+    // What a plugin's recipe does not name is not there for it.
+    guard execution.secrets?.contains(name) != false,
+      let value = try await secrets.value(name, agent: execution.agent, plugin: execution.plugin)
+    else {
       throw BridgeFailure.notFound("There is no secret '\(name)'.")
     }
     return try .json(Kept(value: String(decoding: value, as: UTF8.self)))

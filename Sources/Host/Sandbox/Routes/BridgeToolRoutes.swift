@@ -13,7 +13,7 @@ protocol SandboxToolbox: Sendable {
   func call(_ tool: String, arguments: Data, by execution: SandboxExecution) async throws -> Data?
 }
 
-/// `tools/{name}` and `plugin/create`: what an agent's code has the host's tools do. A command calls those alone that it was started
+/// `tools/{name}`: what an agent's code has the host's tools do. A command calls those alone that it was started
 /// with, by their exact names: none, unless that was said.
 struct BridgeToolRoutes: RouteGroup {
   /// The most bytes of one call's arguments.
@@ -28,7 +28,6 @@ struct BridgeToolRoutes: RouteGroup {
   func register(on routes: inout Routes) {
     let service = RouteClass.sandboxService(agent: nil)
     routes.on(.post, "/tools/{name}", service, use: call)
-    routes.on(.post, "/plugin/create", service, use: createPlugin)
   }
 
   private func call(_ request: Request, _ context: HostContext) async throws -> Response {
@@ -57,13 +56,6 @@ struct BridgeToolRoutes: RouteGroup {
     guard let envelope = try await sandboxes.toolbox.call(name, arguments: arguments, by: execution)
     else { throw BridgeFailure.notFound("There is no tool '\(name.prefix(100))'.") }
     return .json(bytes: ByteBuffer(bytes: envelope))
-  }
-
-  private func createPlugin(_ request: Request, _ context: HostContext) async throws -> Response {
-    guard let install = sandboxes.installPlugin else {
-      throw BridgeFailure.unavailable("This host takes no plugins from sandboxes.")
-    }
-    return try await install(try context.execution, Data(try await request.bytes().readableBytesView))
   }
 }
 

@@ -15,6 +15,8 @@ struct BridgeWorkRoutes: RouteGroup {
   let admission: Admission
   let tasks: SandboxTasks
 
+  private static let noModels = BridgeFailure(.forbidden, "This plugin may not ask models.")
+
   func register(on routes: inout Routes) {
     let service = RouteClass.sandboxService(agent: nil)
     routes.on(.post, "/inference/chat", service, use: chat)
@@ -36,7 +38,9 @@ struct BridgeWorkRoutes: RouteGroup {
 
   private func chat(_ request: Request, _ context: HostContext) async throws -> Response {
     let order = try await request.order(ChatOrder.self)
-    let agent = try await agents.find(id: try context.execution.agent)
+    let execution = try context.execution
+    guard execution.mayInfer else { throw Self.noModels }
+    let agent = try await agents.find(id: execution.agent)
     var chat = ChatRequest(model: order.model ?? "", messages: order.messages)
     try chat.validate()
     guard let place = admission.enter(for: context.caller.principal) else {
@@ -74,7 +78,9 @@ struct BridgeWorkRoutes: RouteGroup {
     guard (order.sessionKey ?? "").utf8.count <= 256 else {
       throw BridgeFailure.invalid("A session key has at most 256 bytes.")
     }
-    guard let agent = try await agents.find(id: try context.execution.agent) else {
+    let execution = try context.execution
+    guard execution.mayInfer else { throw Self.noModels }
+    guard let agent = try await agents.find(id: execution.agent) else {
       throw BridgeFailure.notFound("There is no such agent any more.")
     }
     let task = try await tasks.start(order.task, by: agent, sessionKey: order.sessionKey)
