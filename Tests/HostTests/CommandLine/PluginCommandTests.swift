@@ -23,6 +23,8 @@ struct PluginCommandTests {
   func life() async throws {
     try await Program.run { program in
       #expect(try await program("agent", "create", "Ada").status == 0)
+      // Otherwise the service asks for the network.
+      #expect(try await program("sandbox", "mode", "Ada", "dangerous", "--yes").status == 0)
       try await Self.live(program)
       try await program.serve { _ in try await Self.live(program) }
     }
