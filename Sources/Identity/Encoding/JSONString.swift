@@ -32,6 +32,15 @@ package enum JSONString {
     }
   }
 
+  /// How many bytes ``append(_:escapingSlashes:to:)`` makes of this one.
+  package static func writtenCount(of byte: UInt8) -> Int {
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"): 2
+    case ..<0x20: letter(escaping: byte) == nil ? 6 : 2
+    default: 1
+    }
+  }
+
   /// The letter that stands for a byte behind a backslash; nil for the control characters that need their number.
   package static func letter(escaping byte: UInt8) -> UInt8? {
     switch byte {

@@ -12,7 +12,8 @@ public actor TunnelClient {
     public var relay: RelayURL
     /// What the relay's certificate is checked against.
     public var trust = NIOSSLTrustRoots.default
-    public var limits = FrameLimits()
+    /// A relay adds some header fields of its own to those that a caller may have.
+    public var limits = FrameLimits(headerFields: 256, headerBytes: 96 << 10)
     /// How many requests are answered at a time.
     public var parallelRequests = 64
     /// How long an answer may wait for a caller who does not read. A relay gives such callers up much sooner; this is for
@@ -306,6 +307,10 @@ public actor TunnelClient {
     case .ping(let time): perform(machine.pinged(time))
     case .error(let code): perform(machine.failed(code.word, at: now()))
     case .request(let request): serve(request)
+    case .unreadable(let id, let refusal):
+      guard work[id] == nil else { break }
+      let (status, code) = refusal.answer
+      say(.answer(TunnelAnswer.error(id, status, code)))
     case .cancel(let id): work[id]?.task.cancel()
     case .pause(let id): work[id]?.answer.pause()
     case .resume(let id): work[id]?.answer.resume()
@@ -347,6 +352,17 @@ public actor TunnelClient {
   }
 
   private func answered(_ id: RequestID) { work[id] = nil }
+}
+
+extension FrameRefusal {
+  /// What the caller of a request is told that cannot be read.
+  fileprivate var answer: (status: Int, code: String) {
+    switch self {
+    case .tooLong("body"): (413, "body_too_large")
+    case .tooLong("headers"), .tooMany("headers"): (431, "headers_too_large")
+    default: (400, "bad_request")
+    }
+  }
 }
 
 extension TunnelErrorCode {

@@ -18,7 +18,10 @@ public struct FrameLimits: Hashable, Sendable {
     self.agents = agents
   }
 
-  /// The longest message that a frame within these limits needs: base64 makes a body longer by a third, and JSON
-  /// escapes may double what is text.
-  public var messageBytes: Int { bodyBytes * 2 + headerBytes * 2 + (256 << 10) }
+  /// The longest message that a frame within these limits needs: an escape of JSON makes six bytes of one.
+  public var messageBytes: Int { (bodyBytes + headerBytes) * 6 + (256 << 10) }
+
+  /// The longest message that a relay of ours sends to a host, whatever its operator allows: a host that knows the usual limits
+  /// has room for it, so that no caller can have a host end its tunnel over a request.
+  static let requestBytes = (20 << 20) + (384 << 10)
 }

@@ -127,7 +127,7 @@ struct FrameMembers {
     return elements
   }
 
-  /// A flat map of strings. No headers are none.
+  /// A flat map of strings, measured without the escapes of JSON. No headers are none.
   func headers(_ limits: FrameLimits) throws(FrameRefusal) -> RelayHeaders {
     guard let value = self[.headers] else { return [:] }
     guard case .object(let text) = value else { throw .malformed("headers") }
@@ -137,10 +137,16 @@ struct FrameMembers {
     _ = FlatJSON.scan(text) { key, value in
       count += 1
       bytes += key.count
-      guard count <= limits.headerFields, key.count <= limits.headerBytes,
-        let text = Self.text(value, limit: limits.headerBytes)
-      else {
-        refusal = count > limits.headerFields ? .tooMany("headers") : .malformed("headers")
+      guard count <= limits.headerFields else {
+        refusal = .tooMany("headers")
+        return false
+      }
+      guard key.count <= limits.headerBytes else {
+        refusal = .tooLong("headers")
+        return false
+      }
+      guard let text = Self.text(value, limit: limits.headerBytes * 6) else {
+        refusal = Self.text(value, limit: .max) == nil ? .malformed("headers") : .tooLong("headers")
         return false
       }
       bytes += text.utf8.count

@@ -62,9 +62,11 @@ struct FrameWriter {
   }
 
   /// Bytes as text where they are UTF-8, else in base64 with a member that says so.
-  /// - Parameter name: a name before which, or after which, `bodyEncoding` stands as it should.
-  mutating func member(_ name: String, _ bytes: ByteBuffer) {
-    if let string = bytes.validUTF8 {
+  /// - Parameters:
+  ///   - name: a name before which, or after which, `bodyEncoding` stands as it should.
+  ///   - shortest: whether text whose escapes make it longer than base64 is in that, too.
+  mutating func member(_ name: String, _ bytes: ByteBuffer, shortest: Bool = false) {
+    if !(shortest && bytes.writtenCount > bytes.base64Count), let string = bytes.validUTF8 {
       member(name, string)
       return
     }
@@ -86,6 +88,27 @@ extension ByteBuffer {
     withUnsafeReadableBytes { bytes in
       String(validating: bytes, as: UTF8.self)
     }
+  }
+
+  /// How many bytes they are as a string of JSON, with its escapes.
+  fileprivate var writtenCount: Int {
+    withUnsafeReadableBytes { bytes in
+      var count = 2
+      for byte in bytes { count += JSONString.writtenCount(of: byte) }
+      return count
+    }
+  }
+
+  /// How many they are in base64, with the member that says so.
+  fileprivate var base64Count: Int {
+    2 + (readableBytes + 2) / 3 * 4 + #","bodyEncoding":"base64""#.utf8.count
+  }
+
+  /// How many bytes a frame has of them.
+  /// - Parameter shortest: as for `FrameWriter.member(_:_:shortest:)`.
+  func memberCount(shortest: Bool) -> Int {
+    guard isUTF8 else { return base64Count }
+    return shortest ? min(writtenCount, base64Count) : writtenCount
   }
 
   /// Whether the readable bytes are UTF-8 from the first byte to the last.

@@ -33,16 +33,13 @@ extension RelayFrame {
     case "ping": return .ping(try members.integer(.ts))
     case "error": return .error(TunnelErrorCode(rawValue: try members.text(.error, limit: codeLimit)))
     case "request":
-      let method = try members.text(.method, limit: 32)
-      guard !method.isEmpty, method.utf8.allSatisfy({ UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 | 0x20 })
-      else { throw .malformed("method") }
-      return .request(
-        RelayRequest(
-          id: try members.id(), method: method,
-          path: RelayPath(try members.text(.path, limit: RelayPath.byteLimit * 2)),
-          headers: try members.headers(limits),
-          body: try members.bytes(.body, limit: limits.bodyBytes),
-          window: members[.window] == nil ? nil : try members.window()))
+      let id = try members.id()
+      do throws(FrameRefusal) {
+        return .request(try request(id, members, limits))
+      } catch {
+        // What is wrong with it may be its caller's doing, and the others of the tunnel have no part in it.
+        return .unreadable(id, error)
+      }
     case "cancel": return .cancel(try members.id())
     case "pause": return .pause(try members.id())
     case "resume": return .resume(try members.id())
@@ -51,12 +48,28 @@ extension RelayFrame {
     }
   }
 
+  private static func request(
+    _ id: RequestID, _ members: FrameMembers, _ limits: FrameLimits
+  ) throws(FrameRefusal) -> RelayRequest {
+    let method = try members.text(.method, limit: 32)
+    guard !method.isEmpty, method.utf8.allSatisfy({ UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 | 0x20 })
+    else { throw .malformed("method") }
+    return RelayRequest(
+      id: id, method: method, path: RelayPath(try members.text(.path, limit: RelayPath.byteLimit * 2)),
+      headers: try members.headers(limits), body: try members.bytes(.body, limit: limits.bodyBytes),
+      window: members[.window] == nil ? nil : try members.window())
+  }
+
   private static func registered(_ members: FrameMembers) throws(FrameRefusal) -> RegisteredAgent {
     RegisteredAgent(address: try members.address(), url: try members.text(.url, limit: urlLimit))
   }
 
   /// The message to send.
-  public var encoded: ByteBuffer {
+  public var encoded: ByteBuffer { encoded(for: []) }
+
+  /// The message to send to a host that understands these. A body that is shorter in base64 is in that, where the host
+  /// understands it; one that is not UTF-8 always is.
+  func encoded(for features: TunnelFeatures) -> ByteBuffer {
     var writer = FrameWriter()
     switch self {
     case .challenge(let nonce, let features):
@@ -89,7 +102,7 @@ extension RelayFrame {
       writer.member("ts", time)
       writer.member("type", "ping")
     case .request(let request):
-      writer.member("body", request.body)
+      writer.member("body", request.body, shortest: features.contains(.base64))
       writer.member("headers", request.headers)
       writer.member("id", request.id.text)
       writer.member("method", request.method)
@@ -105,7 +118,7 @@ extension RelayFrame {
     case .window(let id, let end):
       writer.about(id, "window")
       writer.member("window", end)
-    case .unknown: writer.member("type", "unknown")
+    case .unreadable, .unknown: writer.member("type", "unknown")
     }
     return ByteBuffer(bytes: writer.finish())
   }

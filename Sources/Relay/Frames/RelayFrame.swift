@@ -13,6 +13,8 @@ public enum RelayFrame: Hashable, Sendable {
   /// To be answered with a `pong` of the same time (Unix seconds).
   case ping(Int64)
   case request(RelayRequest)
+  /// A request that holds more than it may, or what cannot be; its caller is told so. It is never sent.
+  case unreadable(RequestID, FrameRefusal)
   case error(TunnelErrorCode)
   /// Nobody waits for the answer to this request any more. (``TunnelFeatures/cancel``)
   case cancel(RequestID)

@@ -23,6 +23,13 @@ public struct RelayRequest: Hashable, Sendable {
     self.body = body
     self.window = window
   }
+
+  /// At most so many bytes is the message to a host that understands these features.
+  func messageBound(for features: TunnelFeatures) -> Int {
+    // Quotes and backslashes are doubled; each field has its punctuation, and the frame some members more.
+    let head = (headers.byteCount + (path?.text.utf8.count ?? 0)) * 2 + headers.fields.count * 8 + 512
+    return head + body.memberCount(shortest: features.contains(.base64))
+  }
 }
 
 /// The path of a request and its query: it begins with `/` and is printable ASCII without spaces, fragments and backslashes. So it

@@ -85,10 +85,8 @@ struct RelayFrameTests {
     (#"{"type":"auth_ok","agents":[{"url":"x"}]}"#, .missing("address")),
     (#"{"type":"auth_ok","agents":[],"rejected":[5]}"#, .malformed("rejected")),
     (#"{"type":"ping"}"#, .missing("ts")), (#"{"type":"error","error":5}"#, .malformed("error")),
-    (#"{"type":"request","id":"1","path":"/"}"#, .missing("method")),
-    (#"{"type":"request","id":"1","method":"G T","path":"/"}"#, .malformed("method")),
-    (#"{"type":"request","id":"1","method":"GET"}"#, .missing("path")),
-    (#"{"type":"request","id":"1","method":"GET","path":"/","window":-1}"#, .malformed("window")),
+    (#"{"type":"request","method":"GET","path":"/"}"#, .missing("id")),
+    (#"{"type":"request","id":"1","id":"2","method":"GET","path":"/"}"#, .duplicate("id")),
     (#"{"type":"window","window":5}"#, .missing("id")), (#"{"type":"window","id":"1"}"#, .missing("window")),
     (#"{"type":"window","id":"1","window":-1}"#, .malformed("window")),
     (#"{"type":"window","id":"1","window":9223372036854775808}"#, .malformed("window")),
@@ -101,6 +99,69 @@ struct RelayFrameTests {
   func refusals(_ index: Int) {
     let (text, refusal) = Self.refused[index]
     #expect(throws: refusal) { try RelayFrame(ByteBuffer(string: text)) }
+  }
+
+  private static let unreadable: [(String, FrameRefusal)] = [
+    (#""path":"/""#, .missing("method")), (#""method":"G T","path":"/""#, .malformed("method")),
+    (#""method":"GET""#, .missing("path")),
+    (#""method":"GET","path":"/","window":-1"#, .malformed("window")),
+    (#""method":"GET","path":"/","body":"123456789""#, .tooLong("body")),
+    (#""method":"GET","path":"/","body":"!","bodyEncoding":"base64""#, .malformed("body")),
+    (#""method":"GET","path":"/","headers":{"a":"1","b":"2","c":"3"}"#, .tooMany("headers")),
+    (#""method":"GET","path":"/","headers":{"a":"1234567890123456"}"#, .tooLong("headers")),
+    (
+      #""method":"GET","path":"/","headers":{"a":"\#(String(repeating: "x", count: 100))"}"#,
+      .tooLong("headers")
+    ),
+    (#""method":"GET","path":"/","headers":{"a":"\u0001"}"#, .malformed("headers")),
+    (#""method":"GET","path":"/","headers":{"a":"1","A":"2"}"#, .duplicate("headers")),
+  ]
+
+  @Test(
+    "a request that cannot be read is one of which its caller can be told", arguments: 0..<unreadable.count)
+  func requestsWithFaults(_ index: Int) throws {
+    let (members, refusal) = Self.unreadable[index]
+    let limits = FrameLimits(bodyBytes: 8, headerFields: 2, headerBytes: 16)
+    let frame = try RelayFrame(
+      ByteBuffer(string: #"{"type":"request","id":"1",\#(members)}"#), limits: limits)
+    #expect(frame == .unreadable(try #require(RequestID("1")), refusal))
+  }
+
+  @Test("headers are measured as they are, and not as JSON writes them")
+  func escapedHeaders() throws {
+    let text =
+      #"{"type":"request","id":"1","method":"GET","path":"/","headers":{"a":"\u0022\u005c\"\"\"\"\"\""}}"#
+    guard
+      case .request(let request) = try RelayFrame(
+        ByteBuffer(string: text), limits: FrameLimits(headerFields: 1, headerBytes: 9))
+    else {
+      Issue.record("another frame")
+      return
+    }
+    #expect(request.headers["a"] == "\"\\" + String(repeating: "\"", count: 6))
+  }
+
+  @Test(
+    "a body is written in the shortest way that the host understands, and how long the message is is known before"
+  )
+  func shortest() throws {
+    let bodies = [
+      ByteBuffer(), ByteBuffer(string: "{}"), ByteBuffer(string: "\"\\\n\t\u{1}é"),
+      ByteBuffer(repeating: 1, count: 100), ByteBuffer(repeating: 0x22, count: 100),
+      ByteBuffer(repeating: 0xff, count: 100),
+    ]
+    for body in bodies {
+      let request = RelayRequest(
+        id: Self.id, method: "POST", path: RelayPath("/\"?\""), headers: ["x": "\"\"\\"], body: body,
+        window: .max)
+      let frame = RelayFrame.request(request)
+      let (plain, short) = (frame.encoded, frame.encoded(for: .base64))
+      #expect(try RelayFrame(plain) == frame && RelayFrame(short) == frame)
+      #expect(short.readableBytes <= plain.readableBytes)
+      #expect(plain.readableBytes <= request.messageBound(for: []))
+      #expect(short.readableBytes <= request.messageBound(for: .base64))
+      if body.readableBytes == 100 { #expect(String(buffer: short).contains("bodyEncoding")) }
+    }
   }
 
   @Test("a nonce is bound to the relay that made it, so that it shows when it comes by way of a look-alike")

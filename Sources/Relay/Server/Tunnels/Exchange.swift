@@ -20,15 +20,19 @@ final class Exchange: Sendable {
   private let budget: ByteBudget
   /// Who asks.
   private let source: NetworkAddress
+  /// What the request's body has of the budget, until it is written as a message.
+  private let body: Atomic<Int>
   private let waiting = Atomic(0)
   private let isPaused = Atomic(false)
   /// nil where the host understands no windows.
   private let window = Mutex<ReceiveWindow?>(nil)
 
+  /// - Parameter body: the bytes of the request's body that were taken from the budget, to be given back here.
   init(
     number: UInt64, tunnel: Tunnel, visitor: NIOLoopBound<VisitorHandler>, budget: ByteBudget,
-    source: NetworkAddress
+    source: NetworkAddress, body: Int
   ) {
+    self.body = Atomic(body)
     self.number = number
     self.tunnel = tunnel
     self.visitor = visitor
@@ -37,7 +41,18 @@ final class Exchange: Sendable {
     self.source = source
   }
 
+  deinit { bodyIsWritten() }
+
   // MARK: The tunnel's side
+
+  /// The request's body is not kept any longer, as such.
+  func bodyIsWritten() { budget.give(body.exchange(0, ordering: .relaxed), of: source) }
+
+  /// Room for so many bytes that wait for the host, at the cost of who asks; nil where there is none.
+  func charge(_ bytes: Int) -> BudgetShare? {
+    let share = BudgetShare(of: budget, for: source)
+    return share.add(bytes) ? share : nil
+  }
 
   /// Bytes that the caller has not been sent yet.
   var unwritten: Int { waiting.load(ordering: .relaxed) }

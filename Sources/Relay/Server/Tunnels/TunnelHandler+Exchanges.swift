@@ -8,18 +8,26 @@ extension TunnelHandler {
   func begin(_ exchange: Exchange, _ request: RelayRequest) {
     guard let context, !isEnding else { return fail(exchange, .tunnelClosed) }
     let limits = board.limits
+    let features = session.features
     guard pending.count < limits.requestsPerTunnel,
       unsent + request.body.readableBytes <= limits.tunnelBytes
     else { return fail(exchange, .tunnelBusy) }
-    guard session.features.contains(.base64) || request.body.isUTF8 else {
+    guard features.contains(.base64) || request.body.isUTF8 else {
       return fail(exchange, .binaryUnsupported)
     }
+    var request = request
+    if features.contains(.window) { request.window = exchange.openWindow(limits.streamWindow) }
+    let bound = request.messageBound(for: features)
+    guard bound <= FrameLimits.requestBytes else { return fail(exchange, .bodyTooLarge) }
+    guard unsent + bound <= limits.tunnelBytes else { return fail(exchange, .tunnelBusy) }
+    guard let charge = exchange.charge(bound) else { return fail(exchange, .overloaded) }
+    let message = RelayFrame.request(request).encoded(for: features)
+    // From here on it counts as a message, and no longer as what came.
+    exchange.bodyIsWritten()
     let deadline = now + TimeAmount(limits.answerTimeout)
     pending[exchange.number] = PendingExchange(exchange: exchange, deadline: deadline)
     schedule(exchange.number, at: deadline, context)
-    var request = request
-    if session.features.contains(.window) { request.window = exchange.openWindow(limits.streamWindow) }
-    send(.request(request))
+    send(message, charge)
     board.statistics.count(.relayedRequest)
   }
 

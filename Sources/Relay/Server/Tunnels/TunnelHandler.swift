@@ -260,14 +260,19 @@ final class TunnelHandler: ChannelInboundHandler {
 
   // MARK: What goes out
 
-  func send(_ frame: RelayFrame) {
+  func send(_ frame: RelayFrame) { send(frame.encoded, nil) }
+
+  /// - Parameter charge: what holds the message's room in the relay until the host has taken it.
+  func send(_ message: ByteBuffer, _ charge: BudgetShare?) {
     guard let context, !isEnding else { return }
-    let message = frame.encoded
     let count = message.readableBytes
     unsent += count
-    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    let bound = NIOLoopBound((handler: self, charge: charge), eventLoop: context.eventLoop)
     context.writeAndFlush(wrapOutboundOut(WebSocketFrame(fin: true, opcode: .text, data: message)))
-      .whenComplete { _ in bound.value.unsent -= count }
+      .whenComplete { _ in
+        bound.value.handler.unsent -= count
+        bound.value.charge?.giveBack()
+      }
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {

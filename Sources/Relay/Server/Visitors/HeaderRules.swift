@@ -34,7 +34,10 @@ enum HeaderRules {
     if bodyBytes > 0 { result.set("content-length", "\(bodyBytes)") }
     result.set("x-agent-address", agent.lowercased)
     result.set("x-forwarded-for", source.description)
-    return result.byteCount <= limits.headerBytes ? result : nil
+    guard result.fields.count <= limits.headerFields, result.byteCount <= limits.headerBytes else {
+      return nil
+    }
+    return result
   }
 
   /// What a caller is sent of a host's headers. The length of the body is for who writes the answer to say.

@@ -157,7 +157,7 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
     let number = tunnel.nextNumber()
     let exchange = Exchange(
       number: number, tunnel: tunnel, visitor: NIOLoopBound(self, eventLoop: context.eventLoop),
-      budget: board.budget, source: request.source)
+      budget: board.budget, source: request.source, body: request.share.handOver())
     state = .asked(exchange, request)
     board.answering.begin()
     tunnel.begin(
