@@ -46,6 +46,21 @@ struct TLSTests {
     }
   }
 
+  @Test(
+    "a connection that never comes to speak TLS is given up when a request would have been due",
+    arguments: [[], [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]] as [[UInt8]])
+  func noHandshake(start: [UInt8]) async throws {
+    let authority = try TestAuthority()
+    let files = try authority.issue("relay", for: [RelayLab.domain])
+    try await RelayLab.run(settings(files) { $0.limits.headTimeout = .milliseconds(100) }) { lab in
+      let raw = try await RawCaller.connect(lab)
+      try await eventually { lab.board.connections.total == 1 }
+      if !start.isEmpty { try await raw.send(ByteBuffer(bytes: start)) }
+      try await eventually { lab.board.connections.total == 0 }
+      try? await raw.channel.close()
+    }
+  }
+
   // MARK: Hosts
 
   private struct Echo: TunnelResponder {

@@ -30,8 +30,11 @@ struct RelayConnection: Sendable {
       visitor.bytesArrived()
       return true
     }
+    let patience = board.limits.closeTimeout
     visitor.headTimedOut = {
-      meter.close(saying: "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+      meter.close(
+        saying: "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        within: patience)
     }
     try pipeline.addHandler(meter)
     var decoding = NIOHTTPDecoderLimitConfiguration()

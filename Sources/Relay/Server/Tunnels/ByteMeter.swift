@@ -23,9 +23,11 @@ final class ByteMeter: ChannelInboundHandler {
   func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
   /// Says something before anything was asked, and closes.
-  func close(saying text: String) {
+  /// - Parameter patience: how long that may take to be said. Before a handshake of TLS has ended, it never is.
+  func close(saying text: String, within patience: Duration) {
     guard let context else { return }
     let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+    context.eventLoop.scheduleTask(in: TimeAmount(patience)) { bound.value.close(promise: nil) }
     context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text))).whenComplete { _ in
       bound.value.close(promise: nil)
     }
