@@ -66,7 +66,7 @@ actor FrameReader {
     // What follows the authenticated end is no part of the answer.
     for event in events where !opener.isFinished {
       do {
-        let plaintext = try event.withUnsafeBytes { try opener.open($0) }
+        let plaintext = try event.withUnsafeBytes { try opener.openPiece($0) }
         if !plaintext.isEmpty { opened.append(plaintext) }
       } catch let error as SecureChannelError {
         throw ConnectorError(error)

@@ -45,6 +45,18 @@ public struct ResponseOpener: Sendable {
     return content
   }
 
+  /// Opens the next frame of a stream, whose last one is empty. One that is last and says something is an answer that is one
+  /// frame: somebody who cannot read it says that it is a stream, which nothing but this shows.
+  /// - Throws: What ``open(_:)`` throws.
+  public mutating func openPiece(_ text: UnsafeRawBufferPointer) throws(SecureChannelError) -> [UInt8] {
+    let content = try open(text)
+    guard !isFinished || content.isEmpty else {
+      isFinished = false
+      throw .malformedFrame
+    }
+    return content
+  }
+
   /// Opens an answer that is one frame.
   /// - Throws: What ``open(_:)`` throws, and ``SecureChannelError/streamTruncated`` when more was to follow.
   public mutating func openBuffered(

@@ -124,6 +124,22 @@ struct PeerStreamTests {
     }
   }
 
+  @Test(
+    "an answer in one piece that somebody on the way calls a stream is not taken for one",
+    arguments: [false, true])
+  func wholeAsStream(isPadded: Bool) async throws {
+    var manner = TestPeer.onCall { request in
+      request.path == "/health" ? .honest : .wholeAsStream(status: 403, body: Array("{\"error\":1}".utf8))
+    }
+    manner.offersPadding = isPadded
+    try await manner.run { peer, http in
+      let client = try peer.client(http, isPadded: isPadded)
+      let (text, error) = await read(try await client.stream("POST", "/run", body: nil))
+      #expect(text == "" && error == .tampered)
+      await #expect(throws: ConnectorError.tampered) { try await client.send("POST", "/run", body: nil) }
+    }
+  }
+
   @Test("frames of an earlier answer are not taken")
   func replayed() async throws {
     let recorded = Recorded()

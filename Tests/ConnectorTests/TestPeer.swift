@@ -30,6 +30,8 @@ final class TestPeer: Sendable {
   enum Reaction: Sendable {
     /// One sealed piece.
     case whole(status: Int, contentType: String?, body: [UInt8])
+    /// One sealed piece, which somebody on the way hands on as a stream.
+    case wholeAsStream(status: Int, body: [UInt8])
     /// Sealed events.
     case stream([String], Ending, mangle: @Sendable (Int, [UInt8]) -> [UInt8] = { $1 })
     /// An answer from outside of the channel.
@@ -248,6 +250,11 @@ final class TestPeer: Sendable {
       try await whole(200, "application/json", opened.request.body ?? [], padding, opened.sealer, channel)
     case .whole(let status, let contentType, let body):
       try await whole(status, contentType, body, padding, opened.sealer, channel)
+    case .wholeAsStream(let status, let body):
+      let inner = InnerResponse(status: status, contentType: "application/json", body: body, padding: padding)
+      let frame = try inner.encoded().withUnsafeBytes { try opened.sealer.seal($0, isLast: true) }
+      let event = Array("data: ".utf8) + frame + Array("\n\n".utf8)
+      try await write(200, [("content-type", "text/event-stream")], event, channel)
     case .stream(let pieces, let ending, let mangle):
       return try await stream(pieces, ending, mangle, opened.sealer, channel, &parts)
     }
