@@ -134,6 +134,8 @@ extension ConnectorError {
       true
     // A relay that has no way to the agent asks nobody.
     case .rejected(502, "agent_offline", _): false
+    // Whoever says so in the peer's place may have let the call through.
+    case .rejected(401, "secure_session_unknown", _): true
     // Something on the way lost the answer, and perhaps nothing but that.
     case .rejected(let status, _, _): status >= 500
     default: false
@@ -215,6 +217,9 @@ extension ConnectorError: CustomStringConvertible {
     case .busy: "The peer has too much to do at the moment; wait a little, then try again."
     case .rejected(502, "agent_offline", _):
       "The relay says that the peer is not connected to it, so nothing was asked; try again in a moment."
+    case .rejected(401, "secure_session_unknown", _):
+      "The peer does not know the session, it was said on the way, where nobody can prove it; the call may have run. "
+        + "Look before you ask again."
     case .rejected(let status, let code, let message) where mayHaveRun:
       "Something on the way answered in the peer's place (\(message.isEmpty ? code ?? "\(status)" : message)); "
         + "the call may have run. Look before you ask again."

@@ -16,7 +16,8 @@ public struct PeerAnswer: Hashable, Sendable {
 /// before it ends. A call is sent once. The one exception is the answer that the session is not known: a peer that says
 /// so has not opened the call, so a new session is opened and the call sealed anew, once. That answer is not
 /// authenticated: somebody in between who lets a call through and forges it makes the call run twice, and not more than
-/// that. Whatever else goes wrong is an error, for the call may have run. (spec/01, B7)
+/// that. A relay always is in between, so through one only what changes nothing is sent again: a GET or HEAD. Whatever else
+/// goes wrong is an error, for the call may have run. (spec/01, B7)
 ///
 /// A peer may be at two places: on this network, and behind a relay. The first is tried first, for a few seconds; whoever
 /// answers at either has to be the pinned agent. A place that cannot be reached any more is left before a call is sent,
@@ -25,6 +26,8 @@ public actor PeerClient {
   private let peer: Peer
   private let key: PeerKey
   private let transports: [PeerTransport]
+  /// Which of these are behind a relay.
+  private let isRelayed: [Bool]
   private let limits: PeerLimits
   private let now: @Sendable () -> Int64
   private let onHandshake: @Sendable (Peer.Handshake) -> Void
@@ -69,6 +72,7 @@ public actor PeerClient {
     self.limits = limits
     self.now = now
     self.onHandshake = onHandshake
+    isRelayed = peer.bases.enumerated().map { $0 > 0 || Peer.isRelayed($1, to: peer.address) }
     transports = peer.bases.map {
       PeerTransport(base: $0, address: peer.address, client: client, limits: limits)
     }
@@ -171,7 +175,8 @@ public actor PeerClient {
       let refusal = try await transport.refusal(response)
       let isUnknown = refusal.status == 401 && refusal.code == "secure_session_unknown"
       if isUnknown { forget(opened) } else if 502...504 ~= refusal.status { leave(opened) }
-      guard !isRepeated, isUnknown else { throw transport.error(refusal) }
+      guard !isRepeated, isUnknown, !isRelayed[opened.place] || ["GET", "HEAD"].contains(request.method)
+      else { throw transport.error(refusal) }
       isRepeated = true
     }
   }

@@ -1,5 +1,6 @@
 import Foundation
 import Identity
+import SecureChannel
 import Synchronization
 import Testing
 
@@ -72,6 +73,34 @@ struct PeerPlacesTests {
         #expect(try await client.send("GET", "/models", body: nil).status == 200)
         gate.open()
       }
+    }
+  }
+
+  @Test("through a relay, a call is not sent again because somebody says that the session is unknown")
+  func forgedRefusal() async throws {
+    let text = Array(#"{"error":{"code":"secure_session_unknown","message":"Unknown"}}"#.utf8)
+    try await TestPeer.onCall { _ in .plain(status: 401, body: text) }.run { peer, http in
+      let client = try peer.client(http, before: nowhere)
+      let error = await #expect(throws: ConnectorError.self) {
+        try await client.send("POST", "/run", body: [1])
+      }
+      #expect(error?.mayHaveRun == true && error?.description.contains("may have run") == true)
+      #expect(peer.requests.count == 1)
+      // What changes nothing is asked again, once.
+      await #expect(throws: ConnectorError.self) { try await client.send("GET", "/models", body: nil) }
+      #expect(peer.requests.count == 3)
+    }
+  }
+
+  @Test("behind a relay, a peer that forgot the session is found again by the next call")
+  func forgottenBehindRelay() async throws {
+    try await TestPeer.run { peer, http in
+      let client = try peer.client(http, before: nowhere)
+      _ = try await client.send("POST", "/first", body: [1])
+      peer.forgetSessions()
+      await #expect(throws: ConnectorError.self) { try await client.send("POST", "/second", body: [2]) }
+      #expect(try await client.send("POST", "/third", body: [3]).body == [3])
+      #expect(peer.requests.map(\.path) == ["/first", "/third"])
     }
   }
 
