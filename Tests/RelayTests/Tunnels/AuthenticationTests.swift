@@ -38,7 +38,11 @@ struct AuthenticationTests {
     try await RelayLab.run { lab in
       var host = try await TestHost.authenticated(lab, [Self.ada])
       weak var tunnel: Tunnel?
-      if case .tunnel(let found) = lab.board.directory.way(to: Self.ada.address) { tunnel = found }
+      if case .tunnel(let found) = lab.board.directory.way(
+        to: Self.ada.address, from: NetworkAddress("127.0.0.1")!)
+      {
+        tunnel = found
+      }
       #expect(tunnel != nil)
       async let answer = Caller.ask(lab, host: RelayLab.name(of: Self.ada.address))
       _ = try await host.request()

@@ -72,7 +72,7 @@ struct LimitTests {
 
   @Test("one agent is asked so often a minute, whoever asks, and others are not held back by it")
   func requests() async throws {
-    try await RelayLab.run(RelayLab.settings { $0.limits.requestsPerMinute = 2 }) { lab in
+    try await RelayLab.run(RelayLab.settings { $0.limits.requestsPerMinute = 4 }) { lab in
       let bob = TestKey.make(2)
       var host = try await TestHost.authenticated(lab, [Self.ada, bob])
       for name in [Self.name, Self.name, RelayLab.name(of: bob.address)] {
@@ -83,7 +83,51 @@ struct LimitTests {
       }
       let refused = try await Caller.ask(lab, host: Self.name)
       #expect(refused.status == 429 && refused.text == #"{"error":"rate_limited"}"#)
+      // Half is for other networks, whatever this one does.
+      for _ in 0..<2 {
+        var caller = try await Caller.connect(lab, from: "127.0.0.2")
+        try await caller.send(host: Self.name)
+        let request = try await host.request()
+        try await host.say(.answer(RelayAnswer(id: request.id, status: 200)))
+        #expect(try await caller.answer().status == 200)
+        await caller.close()
+      }
+      var caller = try await Caller.connect(lab, from: "127.0.0.3")
+      try await caller.send(host: Self.name)
+      #expect(try await caller.answer().status == 429)
+      await caller.close()
     }
+  }
+
+  @Test("one network that asks an agent on and on has all that others leave, and leaves them half at a time")
+  func shares() throws {
+    let relay = VirtualRelay(
+      RelayLab.settings { settings in
+        settings.limits.requestsPerMinute = 100
+        settings.limits.pingInterval = .seconds(3600)
+      })
+    let host = try relay.tunnel([Self.ada], features: [])
+    _ = try host.frames()
+    func allowed(_ source: String) throws -> Bool {
+      let way = relay.board.directory.way(
+        to: Self.ada.address, from: try #require(NetworkAddress(source)), now: relay.loop.now)
+      if case .tunnel = way { return true }
+      return false
+    }
+    for source in ["192.0.2.7", "2001:db8::1"] {
+      let count = try (0..<100).count { _ in try allowed(source) }
+      #expect(count == 50)
+    }
+    #expect(try !allowed("192.0.2.8"))
+    var counts = (loud: 0, quiet: 0)
+    for _ in 0..<600 {
+      relay.pass(.seconds(1))
+      for _ in 0..<20 { if try allowed("192.0.2.7") { counts.loud += 1 } }
+      if try allowed("192.0.2.8") { counts.quiet += 1 }
+    }
+    // In ten minutes there are 1000, of which a quiet network has its half, or what it wants of that.
+    #expect(counts.quiet >= 400 && counts.loud + counts.quiet >= 900)
+    for number in 0..<600 { _ = try allowed("10.0.\(number / 250).\(number % 250)") }
   }
 
   @Test("one tunnel answers so many requests at a time")

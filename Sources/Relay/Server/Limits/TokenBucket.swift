@@ -20,6 +20,13 @@ struct TokenBucket: Hashable, Sendable {
     return true
   }
 
+  /// Whether it holds so many.
+  func holds(_ count: Double, now: NIODeadline) -> Bool {
+    var copy = self
+    copy.fill(now)
+    return copy.tokens >= count
+  }
+
   /// How full it is, from 0 to 1.
   func level(now: NIODeadline) -> Double {
     var copy = self

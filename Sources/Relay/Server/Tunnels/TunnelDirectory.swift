@@ -7,6 +7,23 @@ final class TunnelDirectory: Sendable {
   private struct Entry {
     let tunnel: Tunnel
     var requests: TokenBucket
+    /// What each network has used of its half. Whose is whole again is forgotten, so there are never many.
+    var shares: [NetworkAddress: TokenBucket] = [:]
+
+    /// Takes one request of this network. At a time it leaves half of them to the others, and of those that come in again it
+    /// has what the others leave.
+    mutating func take(_ source: NetworkAddress, perMinute: Int, now: NIODeadline) -> Bool {
+      let network = source.network
+      if shares[network] == nil, shares.count >= 2 * perMinute {
+        shares = shares.filter { $0.value.level(now: now) < 1 }
+      }
+      var share = shares[network] ?? TokenBucket(perMinute: max(1, perMinute / 2), now: now)
+      let leavesHalf = requests.holds(Double(perMinute) / 2 + 1, now: now)
+      guard leavesHalf || share.holds(1, now: now), requests.take(now: now) else { return false }
+      _ = share.take(now: now)
+      shares[network] = share
+      return true
+    }
   }
 
   /// What there is for an agent.
@@ -54,10 +71,11 @@ final class TunnelDirectory: Sendable {
   }
 
   /// The way to an agent, for one request.
-  func way(to address: Address, now: NIODeadline = .now()) -> Way {
+  func way(to address: Address, from source: NetworkAddress, now: NIODeadline = .now()) -> Way {
     entries.withLock { entries in
       guard let tunnel = entries[address]?.tunnel else { return .offline }
-      return entries[address]!.requests.take(now: now) ? .tunnel(tunnel) : .limited
+      let isTaken = entries[address]?.take(source, perMinute: limits.requestsPerMinute, now: now)
+      return isTaken == true ? .tunnel(tunnel) : .limited
     }
   }
 

@@ -49,7 +49,7 @@ final class VisitorRequest {
     if let length, length.map({ $0 > UInt64(board.limits.bodyBytes) }) ?? true {
       plan = .refuse(.bodyTooLarge)
     } else {
-      plan = Self.plan(head, board, upgrade, now)
+      plan = Self.plan(head, board, upgrade, source, now)
     }
   }
 
@@ -68,7 +68,8 @@ final class VisitorRequest {
   }
 
   private static func plan(
-    _ head: HTTPRequestHead, _ board: Switchboard, _ upgrade: RelayRefusal?, _ now: NIODeadline
+    _ head: HTTPRequestHead, _ board: Switchboard, _ upgrade: RelayRefusal?,
+    _ source: NetworkAddress, _ now: NIODeadline
   ) -> Plan {
     let route = VisitorRoute(
       host: head.headers["host"], target: head.uri, method: head.method.rawValue, settings: board.settings)
@@ -84,7 +85,7 @@ final class VisitorRequest {
         return .refuse(.badRequest)
       }
       if board.answering.isStopping { return .refuse(.stopping) }
-      switch board.directory.way(to: agent, now: now) {
+      switch board.directory.way(to: agent, from: source, now: now) {
       case .tunnel(let tunnel): return .ask(tunnel, agent, path)
       case .offline: return .refuse(.agentOffline)
       case .limited: return .refuse(.rateLimited)
