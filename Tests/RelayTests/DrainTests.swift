@@ -40,6 +40,36 @@ struct DrainTests {
     try await running
   }
 
+  @Test(
+    "an answer is under way until its caller was sent all of it, whole or as a stream",
+    arguments: [false, true])
+  func slowReader(isStream: Bool) throws {
+    let relay = VirtualRelay(RelayLab.settings())
+    let host = try relay.tunnel([Self.ada], features: [.cancel])
+    _ = try host.frames()
+    let caller = try relay.connect()
+    caller.send("GET / HTTP/1.1\r\nhost: \(RelayLab.name(of: Self.ada.address))\r\n\r\n")
+    guard case .request(let request)? = try host.frames().first else { throw VirtualTunnel.NoTunnel() }
+    #expect(relay.board.answering.count == 1)
+    caller.isReading = false
+    let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: 200_000)
+    if isStream {
+      host.say(.streamStart(RelayAnswerHead(id: request.id, status: 200)))
+      host.say(.streamChunk(request.id, body))
+      host.say(.streamEnd(request.id))
+    } else {
+      host.say(.answer(RelayAnswer(id: request.id, status: 200, body: body)))
+    }
+    #expect(relay.board.answering.count == 1)
+    caller.isReading = true
+    #expect(relay.board.answering.count == 0)
+    #expect(caller.read().readableBytes > 200_000)
+    caller.send("GET / HTTP/1.1\r\nhost: \(RelayLab.name(of: Self.ada.address))\r\n\r\n")
+    #expect(relay.board.answering.count == 1)
+    caller.close()
+    #expect(relay.board.answering.count == 0)
+  }
+
   @Test("a second relay on the same port says that there is one")
   func portInUse() async throws {
     try await RelayLab.run { lab in

@@ -66,8 +66,8 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
     clock.timer?.cancel()
     clock.timer = nil
     switch state {
-    case .asked(let exchange, _), .streaming(let exchange, _):
-      board.answering.end()
+    case .asked(let exchange, let request), .streaming(let exchange, let request):
+      request.turn = nil
       exchange.cancel()
     case .idle, .reading, .last: break
     }
@@ -159,7 +159,7 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
       number: number, tunnel: tunnel, visitor: NIOLoopBound(self, eventLoop: context.eventLoop),
       budget: board.budget, source: request.source, body: request.share.handOver())
     state = .asked(exchange, request)
-    board.answering.begin()
+    request.turn = board.answering.begin()
     tunnel.begin(
       exchange,
       RelayRequest(
@@ -220,10 +220,7 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
   }
 
   /// Nothing more comes of the exchange.
-  private func conclude() {
-    board.answering.end()
-    state = .idle
-  }
+  private func conclude() { state = .idle }
 
   // MARK: What goes out
 
@@ -318,13 +315,13 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
   private func finish(_ request: VisitorRequest) {
     guard let context else { return }
     state = request.isLast ? .last : .idle
-    guard request.isLast else {
-      context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-      return
-    }
+    let ended = context.writeAndFlush(wrapOutboundOut(.end(nil)))
+    let answered = NIOLoopBound(request, eventLoop: context.eventLoop)
+    ended.whenComplete { _ in answered.value.turn = nil }
+    guard request.isLast else { return }
     let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
     let linger = TimeAmount(board.limits.closeTimeout)
-    context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
+    ended.whenComplete { _ in
       // The caller may read it in peace, and send on for a moment.
       bound.value.close(mode: .output, promise: nil)
       bound.value.eventLoop.scheduleTask(in: linger) { bound.value.close(promise: nil) }

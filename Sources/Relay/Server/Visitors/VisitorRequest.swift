@@ -25,6 +25,8 @@ final class VisitorRequest {
   let share: BudgetShare
   private(set) var body = ByteBuffer()
   private(set) var pace: BodyPace
+  /// While it is with a host, and until its answer has gone out.
+  var turn: Answering.Turn?
   /// Whether all of it has come.
   var isWhole = false
   /// Whether no other request follows on the connection.
