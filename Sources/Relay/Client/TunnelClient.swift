@@ -29,6 +29,7 @@ public actor TunnelClient {
   private static let outboxLimit = 1024
 
   private struct Work {
+    let agent: Address
     let task: Task<Void, Never>
     let answer: TunnelAnswer
   }
@@ -47,6 +48,8 @@ public actor TunnelClient {
   private var socket: TunnelSocket?
   private var outbox: AsyncStream<Outgoing>.Continuation?
   private var work: [RequestID: Work] = [:]
+  /// Looks whether requests to the agents' URLs arrive here.
+  private var checks: [Address: Task<Void, Never>] = [:]
   private var relayFeatures: TunnelFeatures = []
   /// Once a relay bound its challenges to its name, one that is not bound is somebody else's.
   private var bindsNonces = false
@@ -98,6 +101,7 @@ public actor TunnelClient {
     timer?.task.cancel()
     timer = nil
     await connection?.value
+    letGo()
     for observer in observers.values { observer.finish() }
     observers = [:]
   }
@@ -133,7 +137,9 @@ public actor TunnelClient {
         guard let nonce = TunnelNonce(nonce), let key = key(agent) else { break }
         let time = unixTime()
         say(.addAgent(AgentProof(by: key, nonce: nonce, timestamp: time), nonce: nonce, timestamp: time))
-      case .remove(let agent): say(.removeAgent(agent))
+      case .remove(let agent):
+        say(.removeAgent(agent))
+        stop(agent)
       case .requestChallenge: say(.requestChallenge)
       case .pong(let time): say(.pong(time))
       case .probe: push(.ping)
@@ -158,18 +164,17 @@ public actor TunnelClient {
   }
 
   private func look(at text: String, of agent: Address) {
-    guard let url = AgentURL(text, of: agent, at: configuration.relay) else {
-      machine.checked(agent, url: text, failure: "the relay gives a URL that is not this agent's", at: now())
-      return
-    }
+    guard let url = AgentURL(text, of: agent, at: configuration.relay) else { return }
     let check = check
-    Task {
+    checks[agent]?.cancel()
+    checks[agent] = Task {
       let failure = await check(agent, url)
-      self.checked(agent, text, failure)
+      if !Task.isCancelled { self.checked(agent, text, failure) }
     }
   }
 
   private func checked(_ agent: Address, _ url: String, _ failure: String?) {
+    checks[agent] = nil
     machine.checked(agent, url: url, failure: failure, at: now())
     perform([])
   }
@@ -274,6 +279,14 @@ public actor TunnelClient {
     outbox?.finish()
     (outbox, socket) = (nil, nil)
     for work in work.values { work.task.cancel() }
+    for check in checks.values { check.cancel() }
+    checks = [:]
+  }
+
+  /// Ends what is done for an agent that is not to be reached any more.
+  private func stop(_ agent: Address) {
+    for work in work.values where work.agent == agent { work.task.cancel() }
+    checks.removeValue(forKey: agent)?.cancel()
   }
 
   private func say(_ frame: HostFrame) { push(.frame(frame)) }
@@ -299,10 +312,10 @@ public actor TunnelClient {
     case .authenticated(let agents, let rejected):
       perform(
         machine.authenticated(
-          agents.map { ($0.address, $0.url) }, rejected: rejected.map { ($0.address, $0.reason.word) },
+          agents.map { ($0.address, url(of: $0)) }, rejected: rejected.map { ($0.address, $0.reason.word) },
           at: now()))
     case .authError(let code): throw TunnelFault.refused(code: code.word)
-    case .agentAdded(let agent): perform(machine.added(agent.address, url: agent.url, at: now()))
+    case .agentAdded(let agent): perform(machine.added(agent.address, url: url(of: agent), at: now()))
     case .agentRemoved(let agent): perform(machine.removed(agent, at: now()))
     case .ping(let time): perform(machine.pinged(time))
     case .error(let code): perform(machine.failed(code.word, at: now()))
@@ -318,6 +331,11 @@ public actor TunnelClient {
     case .window(let id, let end): work[id]?.answer.widen(to: end)
     case .unknown: break
     }
+  }
+
+  /// Where the relay says that an agent is reached; nil where that cannot be.
+  private func url(of agent: RegisteredAgent) -> String? {
+    AgentURL(agent.url, of: agent.address, at: configuration.relay)?.text
   }
 
   /// Whether this challenge comes from the relay that was dialled, as far as that can be known.
@@ -348,7 +366,7 @@ public actor TunnelClient {
       self.answered(id)
       await answer.conclude()
     }
-    work[id] = Work(task: task, answer: answer)
+    work[id] = Work(agent: agent, task: task, answer: answer)
   }
 
   private func answered(_ id: RequestID) { work[id] = nil }

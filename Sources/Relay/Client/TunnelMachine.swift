@@ -72,6 +72,8 @@ struct TunnelMachine: Sendable {
   private var probedUntil: Duration?
   /// When a tunnel that turned this host away may be asked again at the earliest, whatever the network does.
   private var isRefused = false
+  /// The network became another one while a tunnel was being opened by way of the one before.
+  private var isElsewhere = false
 
   // MARK: What its owner wants
 
@@ -98,7 +100,10 @@ struct TunnelMachine: Sendable {
     case .open:
       probedUntil = probedUntil ?? now + Limits.answer
       return [.probe]
-    case .off, .waiting, .opening, .greeting, .authenticating: return []
+    case .opening, .greeting, .authenticating:
+      isElsewhere = true
+      return []
+    case .off, .waiting: return []
     }
   }
 
@@ -129,9 +134,14 @@ struct TunnelMachine: Sendable {
     if case .refused = fault { isRefused = true } else { isRefused = false }
     let delay =
       isRefused ? backoff.afterRefusal(chance: chance) : backoff.afterFailure(chance: chance)
+    let isElsewhere = isElsewhere
     forgetTunnel()
-    phase = .waiting(until: now + delay, fault)
-    return []
+    guard isElsewhere, !isRefused else {
+      phase = .waiting(until: now + delay, fault)
+      return []
+    }
+    backoff.reset()
+    return open(at: now)
   }
 
   /// Something came, whatever it is.
@@ -159,23 +169,24 @@ struct TunnelMachine: Sendable {
     }
   }
 
+  /// - Parameter agents: with their URLs; nil where the relay gives one that is not the agent's.
   mutating func authenticated(
-    _ agents: [(address: Address, url: String)], rejected: [(address: Address, reason: String)],
+    _ agents: [(address: Address, url: String?)], rejected: [(address: Address, reason: String)],
     at now: Duration
   ) -> [Action] {
     guard case .authenticating(_, let proven) = phase else { return [] }
     phase = .open(since: now)
-    isRefused = false
+    (isRefused, isElsewhere) = (false, false)
     var actions: [Action] = []
-    for (agent, url) in agents where proven.contains(agent) { actions += up(agent, url) }
+    for (agent, url) in agents where proven.contains(agent) { actions += up(agent, url, at: now) }
     for (agent, reason) in rejected where proven.contains(agent) { reject(agent, reason, at: now) }
     return actions + goOn(at: now)
   }
 
-  mutating func added(_ agent: Address, url: String, at now: Duration) -> [Action] {
+  mutating func added(_ agent: Address, url: String?, at now: Duration) -> [Action] {
     guard isOpen, let present = adding, present.agent == agent, present.isProven else { return [] }
     adding = nil
-    return up(agent, url) + goOn(at: now)
+    return up(agent, url, at: now) + goOn(at: now)
   }
 
   mutating func removed(_ agent: Address, at now: Duration) -> [Action] {
@@ -288,11 +299,17 @@ struct TunnelMachine: Sendable {
     number += 1
     adding = nil
     probedUntil = nil
+    isElsewhere = false
     for agent in wanted.keys { wanted[agent] = .waiting }
   }
 
-  private mutating func up(_ agent: Address, _ url: String) -> [Action] {
+  private mutating func up(_ agent: Address, _ url: String?, at now: Duration) -> [Action] {
     guard wanted[agent] != nil else { return [.remove(agent)] }
+    guard let url else {
+      // Nobody is told of it, and nothing is answered there.
+      reject(agent, "invalid_url", at: now)
+      return [.remove(agent)]
+    }
     wanted[agent] = .up(url: url, .checking, again: nil)
     return [.check(agent, url: url)]
   }

@@ -172,6 +172,48 @@ struct TunnelMachineTests {
     #expect(dead.passed(at: .seconds(16), chance: 0) == [.close])
   }
 
+  @Test(
+    "when it changes while a tunnel is being opened, and that fails, the next one is opened at once, and once",
+    arguments: 0..<3)
+  func networkMeanwhile(step: Int) {
+    var machine = TunnelMachine()
+    var now = Duration.zero
+    _ = machine.want([agents[0]], at: now)
+    for _ in 0..<5 {
+      _ = machine.closed(.lost, at: now, chance: 1)
+      now = machine.deadline ?? .zero
+      _ = machine.passed(at: now, chance: 1)
+    }
+    if step > 0 { _ = machine.opened(at: now) }
+    if step > 1 { _ = machine.challenged("n", at: now) }
+    #expect(machine.networkChanged(at: now) == [])
+    now = machine.deadline ?? .zero
+    let actions = machine.passed(at: now, chance: 1)
+    guard actions.count == 2, actions[0] == .close, case .open = actions[1] else {
+      Issue.record("\(actions)")
+      return
+    }
+    #expect(machine.closed(.lost, at: now, chance: 1) == [])
+    #expect(machine.status(at: now).connection == .waiting(.lost, seconds: 1))
+  }
+
+  @Test("an agent for which the relay gives a URL that is not the agent's is neither up nor told of")
+  func foreignURL() {
+    var machine = TunnelMachine()
+    _ = machine.want([agents[0], agents[1]], at: .zero)
+    _ = machine.opened(at: .zero)
+    _ = machine.challenged("n", at: .zero)
+    let actions = machine.authenticated(
+      [(agents[0], nil), (agents[1], url(agents[1]))], rejected: [], at: .zero)
+    #expect(actions == [.remove(agents[0]), .check(agents[1], url: url(agents[1]))])
+    #expect(!machine.isUp(agents[0]) && machine.isUp(agents[1]))
+    #expect(standing(machine, agents[0]) == .rejected(reason: "invalid_url"))
+    #expect(machine.status(at: .zero).url(of: agents[0]) == nil)
+    // The relay's word that it is removed changes nothing about the reason.
+    #expect(machine.removed(agents[0], at: .zero) == [])
+    #expect(standing(machine, agents[0]) == .rejected(reason: "invalid_url"))
+  }
+
   @Test("a relay that says nothing for a minute and a half is gone")
   func silence() {
     var machine = open([agents[0]])
