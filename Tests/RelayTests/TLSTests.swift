@@ -61,6 +61,26 @@ struct TLSTests {
     }
   }
 
+  @Test(
+    "a stream that breaks off is no whole answer for a caller of HTTP/1.0, whom only the end of the connection tells of its end"
+  )
+  func brokenStream() async throws {
+    let authority = try TestAuthority()
+    try await RelayLab.run(settings(try authority.issue("relay", for: [RelayLab.domain]))) { lab in
+      var host = try await TestHost.authenticated(lab, [Self.key], tls: try trusting(authority))
+      for isBroken in [true, false] {
+        var raw = try await RawCaller.connect(lab, tls: try trusting(authority))
+        try await raw.send("GET / HTTP/1.0\r\nhost: \(RelayLab.name(of: Self.key.address))\r\n\r\n")
+        let request = try await host.request()
+        try await host.say(.streamStart(RelayAnswerHead(id: request.id, status: 200)))
+        try await host.say(.streamChunk(request.id, ByteBuffer(string: "half")))
+        _ = await raw.read(until: "half")
+        try await host.say(isBroken ? .cancel(request.id) : .streamEnd(request.id))
+        #expect(await raw.rest().wasReset == isBroken)
+      }
+    }
+  }
+
   // MARK: Hosts
 
   private struct Echo: TunnelResponder {

@@ -100,11 +100,15 @@ struct RawCaller {
   let channel: any Channel
   private var iterator: AsyncStream<Inbox<ByteBuffer>.Event>.Iterator
 
-  static func connect(_ lab: RelayLab) async throws -> RawCaller {
+  static func connect(_ lab: RelayLab, tls: NIOSSLContext? = nil) async throws -> RawCaller {
     let (channel, events) = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
       .connect(host: "127.0.0.1", port: lab.port) { channel in
         channel.eventLoop.makeCompletedFuture {
           let inbox = Inbox<ByteBuffer>()
+          if let tls {
+            try channel.pipeline.syncOperations.addHandler(
+              NIOSSLClientHandler(context: tls, serverHostname: RelayLab.domain))
+          }
           try channel.pipeline.syncOperations.addHandler(inbox)
           return (channel, inbox.events)
         }

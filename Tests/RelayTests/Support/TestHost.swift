@@ -3,6 +3,7 @@ import Identity
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import NIOWebSocket
 import Relay
 
@@ -33,9 +34,9 @@ struct TestHost {
 
   /// Opens the socket, and takes the first challenge.
   static func connect(
-    _ lab: RelayLab, name: String = RelayLab.domain, headers: HTTPHeaders = [:]
+    _ lab: RelayLab, name: String = RelayLab.domain, headers: HTTPHeaders = [:], tls: NIOSSLContext? = nil
   ) async throws -> TestHost {
-    let (channel, events) = try await socket(lab.port, name, headers)
+    let (channel, events) = try await socket(lab.port, name, headers, tls)
     var host = TestHost(channel: channel, iterator: events.makeAsyncIterator())
     guard case .frame(.challenge(let nonce, let features)) = try await host.next() else {
       throw Unexpected(event: "no challenge")
@@ -46,9 +47,10 @@ struct TestHost {
 
   /// Opens a tunnel for the agents of these keys.
   static func authenticated(
-    _ lab: RelayLab, _ keys: [SigningKey], features: TunnelFeatures = [.base64, .cancel, .flow]
+    _ lab: RelayLab, _ keys: [SigningKey], features: TunnelFeatures = [.base64, .cancel, .flow],
+    tls: NIOSSLContext? = nil
   ) async throws -> TestHost {
-    var host = try await connect(lab)
+    var host = try await connect(lab, tls: tls)
     try await host.authenticate(keys, features: features)
     guard case .frame(.authenticated(let agents, let rejected)) = try await host.next(),
       agents.map(\.address) == keys.map(\.address), rejected.isEmpty
@@ -147,7 +149,7 @@ struct TestHost {
   }
 
   private static func socket(
-    _ port: Int, _ name: String, _ headers: HTTPHeaders
+    _ port: Int, _ name: String, _ headers: HTTPHeaders, _ tls: NIOSSLContext?
   ) async throws -> (any Channel, AsyncStream<Inbox<WebSocketFrame>.Event>) {
     var fields: HTTPHeaders = ["Host": name, "Content-Length": "0"]
     fields.add(contentsOf: headers)
@@ -155,6 +157,10 @@ struct TestHost {
     let upgrade = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
       .connect(host: "127.0.0.1", port: port) { channel in
         channel.eventLoop.makeCompletedFuture {
+          if let tls {
+            try channel.pipeline.syncOperations.addHandler(
+              NIOSSLClientHandler(context: tls, serverHostname: RelayLab.domain))
+          }
           let upgrader = NIOTypedWebSocketClientUpgrader<Upgrade>(maxFrameSize: 64 << 20) { channel, _ in
             channel.eventLoop.makeCompletedFuture {
               let inbox = Inbox<WebSocketFrame>()
