@@ -28,6 +28,12 @@ struct ServeCommand: AsyncParsableCommand {
     let settings = try options.settings(environment: ProcessInfo.processInfo.environment)
     var logger = Logger(label: "osaurus-relay") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = verbose ? .debug : .notice
+    let needed = settings.limits.connections + OpenFiles.ofItsOwn
+    if let files = OpenFiles.raise(), files < UInt64(needed) {
+      logger.warning(
+        "this process may have fewer files open than connections are allowed; raise the one (ulimit -n, LimitNOFILE=) or lower the other (--limit connections=)",
+        metadata: ["files": "\(files)", "connections": "\(settings.limits.connections)"])
+    }
     var quiet = logger
     quiet.logLevel = .critical
     let server = RelayServer(settings, logger: logger)

@@ -80,6 +80,12 @@ struct CommandLineTests {
     #expect(Mirror(reflecting: RelayLimits()).children.count == RelayLimit.all.count)
   }
 
+  @Test("as many files may be open as the system lets this process")
+  func openFiles() throws {
+    let files = try #require(OpenFiles.raise())
+    #expect(files >= 256 && OpenFiles.raise() == files)
+  }
+
   @Test("the manual names every limit with its value")
   func manual() throws {
     let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Docs/RELAY.md")
