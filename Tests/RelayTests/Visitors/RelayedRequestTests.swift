@@ -156,7 +156,8 @@ struct RelayedRequestTests {
               "content-length": "99",
               "keep-alive": "x", "upgrade": "x", "te": "x", "trailer": "x", "proxy-authenticate": "x",
               "x-osaurus-secure-channel": "1", "x-forwarded-for": "x",
-              "access-control-allow-origin": "https://a",
+              "access-control-allow-origin": "https://a", "set-cookie": "a=b", "clear-site-data": "*",
+              "strict-transport-security": "max-age=1", "alt-svc": "h3", "service-worker-allowed": "/",
               "x-yours": "2",
             ], body: ByteBuffer(string: "ok"))))
       let got = try await answer

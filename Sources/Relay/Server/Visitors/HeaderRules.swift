@@ -18,6 +18,13 @@ enum HeaderRules {
   ]
   private static let forbiddenPrefixes = ["x-forwarded-", "x-osaurus-", "fly-", "cf-"]
 
+  /// What speaks for a whole name, and so for more than an agent: below one path all agents and the relay share one, and
+  /// beside each other they share what is above them.
+  private static let ofSites: Set<String> = [
+    "set-cookie", "set-cookie2", "strict-transport-security", "alt-svc", "clear-site-data",
+    "service-worker-allowed",
+  ]
+
   /// What a host is handed of a caller's headers; nil where they are more than may be.
   static func toHost(
     _ headers: HTTPHeaders, agent: Address, source: NetworkAddress, bodyBytes: Int, limits: RelayLimits
@@ -46,7 +53,7 @@ enum HeaderRules {
     var result = HTTPHeaders()
     for (name, value) in headers.fields.sorted(by: { $0.key < $1.key }) {
       guard !hopByHop.contains(name), !named.contains(name), name != "content-length",
-        name != "x-agent-address",
+        name != "x-agent-address", !ofSites.contains(name),
         !forbiddenPrefixes.contains(where: name.hasPrefix)
       else { continue }
       result.add(name: name, value: value)
