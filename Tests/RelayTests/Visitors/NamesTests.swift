@@ -106,5 +106,10 @@ struct NamesTests {
       let answer = try await Caller.ask(lab, .GET, "/metrics")
       #expect(answer.status == 404)
     }
+    // Behind a proxy that does not say for whom it asks, everybody seems to be of this machine.
+    try await RelayLab.run(RelayLab.settings { $0.trustedProxies = AddressRange.loopback }) { lab in
+      let answer = try await Caller.ask(lab, .GET, "/metrics")
+      #expect(answer.status == 404)
+    }
   }
 }

@@ -19,7 +19,10 @@ struct OwnPages {
       guard board.statsReads.allows(source) else { return .refused(.rateLimited) }
       return stats
     case "/metrics":
-      guard board.settings.metricsReaders.contains(where: { $0.contains(source) }) else {
+      // Whoever seems to be a trusted proxy is somebody of whom the proxy did not say who it is.
+      guard board.settings.metricsReaders.contains(where: { $0.contains(source) }),
+        !board.proxies.contains(source)
+      else {
         return .refused(.notFound)
       }
       return .found(
