@@ -94,7 +94,7 @@ public final class RelayServer: Service {
     while board.answering.count > 0, ContinuousClock.now < end {
       do { try await Task.sleep(for: .milliseconds(20)) } catch { break }
     }
-    logger.info("the relay ends", metadata: ["unanswered": "\(board.answering.count)"])
+    logger.notice("the relay ends", metadata: ["unanswered": "\(board.answering.count)"])
     for channel in open.all { channel.pipeline.fireUserInboundEventTriggered(StopEvent()) }
     for channel in open.all { try? await channel.closeFuture.get() }
   }
