@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import Sandbox
 import Synchronization
@@ -14,12 +15,9 @@ struct SandboxConsole {
     var request = request
     request.takesInput = !Terminal.inputIsTerminal
     if isInteractive { request.terminal = Self.size }
-    let isQuiet = isQuiet
-    let session = try CommandSession(request, with: launcher) { isError, piece in
-      guard !isQuiet else { return }
-      // Where nobody reads any more, the command is not asked to stop: it ends as it would.
-      try? (isError ? FileHandle.standardError : .standardOutput).write(contentsOf: Data(piece))
-    }
+    let output = OutputPump()
+    let session = try CommandSession(request, with: launcher, listener: isQuiet ? nil : output.take)
+    output.attach(session)
     let raw = isInteractive ? RawTerminal() : nil
     defer { raw?.restore() }
     let input = isInteractive || request.takesInput ? InputPump(session) : nil
@@ -27,11 +25,23 @@ struct SandboxConsole {
     let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup, .sigwinch)
     let watch = Task {
       for await signal in signals {
-        if signal == .sigwinch { session.resize(to: Self.size) } else { session.terminate() }
+        if signal == .sigwinch {
+          session.resize(to: Self.size)
+        } else {
+          session.terminate()
+          // Who reads has a moment for the rest.
+          Task {
+            await session.wait()
+            try? await Task.sleep(for: .seconds(1))
+            output.abandon()
+          }
+        }
       }
     }
     defer { watch.cancel() }
-    return try await session.result()
+    let result = try await session.result()
+    await output.drained()
+    return result
   }
 
   private static var size: ExecutionRequest.TerminalSize {
@@ -54,7 +64,68 @@ private struct RawTerminal {
 
   func restore() {
     var before = before
-    tcsetattr(STDIN_FILENO, TCSADRAIN, &before)
+    // What was typed for the command, or what the terminal answered to it, is not for the shell that comes next.
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &before)
+  }
+}
+
+/// Writes what a command says, in its order, from a thread of its own: where nobody reads, the command stands still once there is no more
+/// room, and neither its time limit nor Ctrl-C does.
+private final class OutputPump: Sendable {
+  /// Bytes that may wait.
+  private static let mostWaiting = 1 << 20
+
+  private struct State {
+    var waiting = 0
+    var session: CommandSession?
+    var isAbandoned = false
+    var drained: CheckedContinuation<Void, Never>?
+  }
+
+  private let queue = DispatchQueue(label: "output")
+  private let state = Mutex(State())
+
+  func attach(_ session: CommandSession) {
+    state.withLock { state in
+      state.session = session
+      if state.waiting >= Self.mostWaiting { session.holdOutput(true) }
+    }
+  }
+
+  func take(isError: Bool, _ piece: [UInt8]) {
+    state.withLock { state in
+      state.waiting += piece.count
+      if state.waiting >= Self.mostWaiting { state.session?.holdOutput(true) }
+    }
+    queue.async { [self] in
+      // Where nobody reads any more, the command is not asked to stop: it ends as it would.
+      try? (isError ? FileHandle.standardError : .standardOutput).write(contentsOf: Data(piece))
+      state.withLock { state in
+        state.waiting -= piece.count
+        if state.waiting < Self.mostWaiting / 2 { state.session?.holdOutput(false) }
+      }
+    }
+  }
+
+  /// Waits until all is written, or was given up.
+  func drained() async {
+    await withCheckedContinuation { continuation in
+      let isAbandoned = state.withLock { state in
+        if !state.isAbandoned { state.drained = continuation }
+        return state.isAbandoned
+      }
+      if isAbandoned { return continuation.resume() }
+      queue.async { [self] in state.withLock { $0.drained.take() }?.resume() }
+    }
+  }
+
+  /// Waits no longer for who reads.
+  func abandon() {
+    let continuation = state.withLock { state in
+      state.isAbandoned = true
+      return state.drained.take()
+    }
+    continuation?.resume()
   }
 }
 

@@ -22,6 +22,39 @@ final class ToldResolver: EgressResolver {
   }
 }
 
+/// Answers nothing before it is let go on.
+final class HeldResolver: EgressResolver {
+  private struct State {
+    var asked: [String] = []
+    var isHeld = true
+    var waiting: [CheckedContinuation<Void, Never>] = []
+  }
+
+  private let state = Mutex(State())
+  var asked: [String] { state.withLock(\.asked) }
+
+  func addresses(of name: String) async -> [[UInt8]] {
+    await withCheckedContinuation { continuation in
+      let goesOn = state.withLock { state in
+        state.asked.append(name)
+        if state.isHeld { state.waiting.append(continuation) }
+        return !state.isHeld
+      }
+      if goesOn { continuation.resume() }
+    }
+    return [[127, 0, 0, 1]]
+  }
+
+  func letGo() {
+    let waiting = state.withLock { state in
+      defer { state.waiting = [] }
+      state.isHeld = false
+      return state.waiting
+    }
+    for continuation in waiting { continuation.resume() }
+  }
+}
+
 /// Servers on this machine's loopback that stand for the internet, a list with one of them on it, and what was noted.
 final class EgressGround: Sendable {
   static let name = "www.test.example"

@@ -85,6 +85,25 @@ struct AddressRuleTests {
     #expect(!AddressRule.internet.permits(try #require(InternetAddress(text))))
   }
 
+  @Test("tells neighbours on a network by its mask")
+  func neighbours() throws {
+    func address(_ text: String) throws -> InternetAddress { try #require(InternetAddress(text)) }
+    let own = try address("8.8.4.17")
+    for (other, mask, isNear) in [
+      ("8.8.4.200", "255.255.255.0", true), ("8.8.5.1", "255.255.255.0", false),
+      ("8.8.4.31", "255.255.255.240", true), ("8.8.4.32", "255.255.255.240", false),
+      ("8.8.4.17", "255.255.255.255", true), ("8.8.4.18", "255.255.255.255", false),
+      ("9.9.9.9", "0.0.0.0", false), ("2600::1", "255.0.0.0", false),
+    ] {
+      #expect(own.isNeighbour(of: try address(other), under: try address(mask)) == isNear, "\(other) \(mask)")
+    }
+    let six = try address("2600:1:2:3::17")
+    let mask = try address("ffff:ffff:ffff:ffff::")
+    #expect(six.isNeighbour(of: try address("2600:1:2:3:ffff::1"), under: mask))
+    #expect(!six.isNeighbour(of: try address("2600:1:2:4::1"), under: mask))
+    #expect(!six.isNeighbour(of: try address("2600:1:2:3::1"), under: nil))
+  }
+
   @Test("writes addresses as people do")
   func words() throws {
     for text in ["127.0.0.1", "2606:4700:4700::1111", "::ffff:127.0.0.1"] {
@@ -146,6 +165,26 @@ struct EgressRequestTests {
     ])
   func refused(uri: String) {
     #expect(throws: EgressHost.Refusal.self) { try request(.GET, uri) }
+  }
+
+  @Test("has one framing, and that is how it goes on")
+  func oneFraming() throws {
+    guard
+      case .plain(_, let head) = try request(
+        .GET, "http://example.org/", ["Transfer-Encoding": "Chunked"])
+    else {
+      Issue.record("it is a plain request")
+      return
+    }
+    #expect(head.headers["Transfer-Encoding"] == ["chunked"])
+    #expect(throws: EgressHost.Refusal.self) { try request(.TRACE, "http://example.org/") }
+    for coding in ["gzip, chunked", "chunked, chunked", "identity", ""] {
+      #expect(throws: EgressHost.Refusal.self, "\(coding)") {
+        try request(.POST, "http://example.org/", ["Transfer-Encoding": coding])
+      }
+    }
+    let twice: HTTPHeaders = ["Transfer-Encoding": "chunked", "transfer-encoding": "chunked"]
+    #expect(throws: EgressHost.Refusal.self) { try request(.POST, "http://example.org/", twice) }
   }
 
   @Test("for a tunnel names a host and a port, and nothing besides")

@@ -134,6 +134,24 @@ struct EgressProxyTests {
         == ["connected 127.0.0.1", "address_refused -"])
   }
 
+  @Test("looks up two names of a command at a time, and none for who has gone")
+  func lookups() async throws {
+    let resolver = HeldResolver()
+    let lookups = EgressLookups(resolver)
+    await withTaskGroup(of: [InternetAddress].self) { group in
+      for number in 0..<6 {
+        group.addTask { await lookups.addresses(of: "\(number)") { number.isMultiple(of: 2) } }
+      }
+      while resolver.asked.count < EgressLookups.mostAtOnce { await Task.yield() }
+      while await lookups.count < 3 { await Task.yield() }
+      #expect(resolver.asked.count == EgressLookups.mostAtOnce)
+      resolver.letGo()
+      for await found in group { #expect(found.count <= 1) }
+    }
+    #expect(resolver.asked.sorted() == ["0", "2", "4"])
+    #expect(await lookups.count == 0)
+  }
+
   @Test("of several addresses leaves out those that are not on the internet")
   func several() async throws {
     let ground = try EgressGround(

@@ -8,7 +8,7 @@ import Stores
 /// Where there is no desktop, or none that shows buttons, nothing happens: the owner is asked at the terminal all the same. A command that
 /// is too long to be shown there whole is left to the terminal, too.
 struct PermissionNotifications: Sendable {
-  /// The longest command that is asked about, in characters as they are shown.
+  /// The longest command that is asked about, in bytes as it is shown.
   static let longest = 300
 
   let desk: PermissionDesk
@@ -34,8 +34,8 @@ struct PermissionNotifications: Sendable {
     await asked?.task.value
   }
 
-  private static func isShort(_ request: PermissionRequest) -> Bool {
-    VisibleText.escaped(request.command).count <= longest
+  static func isShort(_ request: PermissionRequest) -> Bool {
+    VisibleText.escaped(request.command).utf8.count <= longest
   }
 
   private func ask(about request: PermissionRequest) async {

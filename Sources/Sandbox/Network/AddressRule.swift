@@ -1,6 +1,7 @@
 import NIOCore
 
-/// Which addresses a sandbox may be connected with: those of the public internet, and of them none of this machine's own. The
+/// Which addresses a sandbox may be connected with: those of the public internet, and of them none of this machine's own nor of its
+/// neighbours on the same network. The
 /// blocks are those of the IANA's special-purpose registries, and a few that providers give to their metadata services.
 struct AddressRule: Sendable {
   /// The rule as it holds.
@@ -36,7 +37,7 @@ struct AddressRule: Sendable {
   func permits(_ address: InternetAddress) -> Bool {
     if onLoopback { return AddressBlock("127.0.0.0/8").contains(address) }
     if besides.contains(address) { return true }
-    return Self.isPublic(address) && !Self.isOwn(address)
+    return Self.isPublic(address) && !Self.isNear(address)
   }
 
   static func isPublic(_ address: InternetAddress) -> Bool {
@@ -49,10 +50,14 @@ struct AddressRule: Sendable {
     return !marks.contains(Array(address.bytes[8..<12]))
   }
 
-  /// Whether this machine itself has it: what it serves to its network is not the internet either. Where that cannot be told,
-  /// it is taken to be so.
-  private static func isOwn(_ address: InternetAddress) -> Bool {
+  /// Whether this machine itself has it, or what is on one of its networks: what those serve there is not the internet either, whatever
+  /// addresses they have. Where that cannot be told, it is taken to be so.
+  private static func isNear(_ address: InternetAddress) -> Bool {
     guard let devices = try? System.enumerateDevices() else { return true }
-    return devices.contains { $0.address.flatMap(InternetAddress.init) == address }
+    return devices.contains { device in
+      guard let own = device.address.flatMap(InternetAddress.init) else { return false }
+      return own == address
+        || own.isNeighbour(of: address, under: device.netmask.flatMap(InternetAddress.init))
+    }
   }
 }

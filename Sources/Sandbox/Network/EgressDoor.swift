@@ -134,9 +134,9 @@ final class EgressDoor: ChannelInboundHandler, RemovableChannelHandler {
 
   private func open(_ request: EgressRequest, _ context: ChannelHandlerContext) {
     state = .opening(request, waiting: [])
-    let (resolver, rule, name) = (proxy.surroundings.resolver, proxy.surroundings.rule, request.name)
-    context.eventLoop.makeFutureWithTask {
-      let found = await resolver.addresses(of: name).compactMap { InternetAddress(bytes: $0) }
+    let (lookups, rule, name) = (proxy.lookups, proxy.surroundings.rule, request.name)
+    context.eventLoop.makeFutureWithTask { [channel = context.channel] in
+      let found = await lookups.addresses(of: name) { channel.isActive }
       return (found.isEmpty, found.filter { rule.permits($0) })
     }.assumeIsolated().whenSuccess { isUnknown, addresses in
       guard !addresses.isEmpty else {

@@ -20,6 +20,7 @@ final class EgressProxy: Sendable {
 
   let policy: EgressPolicy
   let surroundings: EgressSurroundings
+  let lookups: EgressLookups
   private let log: (@Sendable (EgressRecord) -> Void)?
   private let state = Mutex(State())
 
@@ -28,6 +29,7 @@ final class EgressProxy: Sendable {
   ) {
     self.policy = policy
     self.surroundings = surroundings
+    lookups = EgressLookups(surroundings.resolver)
     self.log = log
   }
 

@@ -35,6 +35,11 @@ enum EgressRequest {
       return
     }
     guard let (authority, path) = Self.parts(of: head.uri) else { throw .malformed }
+    // What ends its body has to be told in one way only: what came after it could be a request to somebody else.
+    let codings = head.headers["Transfer-Encoding"]
+    guard head.method != .TRACE, codings.isEmpty || codings.map({ $0.lowercased() }) == ["chunked"] else {
+      throw .malformed
+    }
     let target = try EgressTarget(authority, ordinaryPort: 80)
     self = .plain(target, Self.forwarded(head, to: target, path))
   }
@@ -74,6 +79,9 @@ enum EgressRequest {
       // What says where the body ends is kept, whatever it was called.
       guard !["transfer-encoding", "content-length"].contains(name.lowercased()) else { continue }
       headers.remove(name: String(name))
+    }
+    if headers.contains(name: "Transfer-Encoding") {
+      headers.replaceOrAdd(name: "Transfer-Encoding", value: "chunked")
     }
     // The name that was checked is the one that is asked there.
     headers.replaceOrAdd(

@@ -9,9 +9,16 @@ package protocol EgressResolver: Sendable {
 
 /// This machine's own way to resolve names.
 struct SystemResolver: EgressResolver {
+  /// The call stands still until there is an answer, or for as long as nobody gives one. So it does that on threads which are there
+  /// for nothing else, and there is one for each that all commands have at once.
+  private static let threads: NIOThreadPool = {
+    let threads = NIOThreadPool(numberOfThreads: CommandSessions.mostRunning * EgressLookups.mostAtOnce)
+    threads.start()
+    return threads
+  }()
+
   func addresses(of name: String) async -> [[UInt8]] {
-    // The call stands still until there is an answer, so it does that on a thread which is there for it.
-    (try? await NIOThreadPool.singleton.runIfActive { Self.resolve(name) }) ?? []
+    (try? await Self.threads.runIfActive { Self.resolve(name) }) ?? []
   }
 
   private static func resolve(_ name: String) -> [[UInt8]] {

@@ -32,6 +32,14 @@ struct InternetAddress: Hashable, Sendable, CustomStringConvertible {
       })
   }
 
+  /// Whether both are on the network of a mask. One of no bits is of no network, but of a tunnel to all of them.
+  func isNeighbour(of other: InternetAddress, under mask: InternetAddress?) -> Bool {
+    guard let mask, mask.bytes.count == bytes.count, other.bytes.count == bytes.count,
+      mask.bytes.contains(where: { $0 != 0 })
+    else { return false }
+    return zip(zip(bytes, other.bytes), mask.bytes).allSatisfy { ($0.0 ^ $0.1) & $1 == 0 }
+  }
+
   /// The place to connect to.
   func socketAddress(port: UInt16) throws -> SocketAddress {
     try SocketAddress(packedIPAddress: ByteBuffer(bytes: bytes), port: Int(port))

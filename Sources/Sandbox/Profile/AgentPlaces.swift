@@ -56,11 +56,9 @@ public struct AgentPlaces: Hashable, Sendable {
     try SystemFiles(places: self).write()
   }
 
-  /// Takes away the agent's home and all in it.
-  /// - Throws: what the file system says.
-  public func remove() throws {
-    if FileManager.default.fileExists(atPath: folder.path) { try FileManager.default.removeItem(at: folder) }
-  }
+  /// Takes away the agent's home and all in it, also where a command of it still runs.
+  /// - Throws: ``SandboxError/folder(path:reason:)``. What is left goes at the next try.
+  public func remove() throws(SandboxError) { try TreeRemoval.remove(folder.path) }
 
   static func make(_ folder: URL) throws(SandboxError) {
     func failed(_ reason: String) -> SandboxError { .folder(path: folder.path, reason: reason) }

@@ -38,6 +38,8 @@ public final class CommandSession: Sendable {
     var inputEnds: Bool
     var size: ExecutionRequest.TerminalSize?
     var signals: [Int32] = []
+    /// Whether what the command says is left where it is.
+    var isOutputHeld = false
     /// Who wants the command to end.
     var ending: ExecutionResult.Cause?
     var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
@@ -107,6 +109,16 @@ public final class CommandSession: Sendable {
       state.withLock { $0.inputEnds = true }
       nudge()
     }
+  }
+
+  /// Leaves what the command says where it is, or goes on reading it. A command whose output is held stands still once there is no more
+  /// room for it; its time goes on.
+  public func holdOutput(_ isHeld: Bool) {
+    let isChange = state.withLock { state in
+      defer { state.isOutputHeld = isHeld }
+      return state.isOutputHeld != isHeld
+    }
+    if isChange { nudge() }
   }
 
   /// Gives the terminal another size.

@@ -99,10 +99,11 @@ struct CommandWatch {
         state.size = nil
       }
       return (
-        state.signals, state.size, state.ending, !state.input.isEmpty, state.inputEnds && state.input.isEmpty
+        state.signals, state.size, state.ending, !state.input.isEmpty, state.inputEnds && state.input.isEmpty,
+        state.isOutputHeld
       )
     }
-    let (signals, size, ending, hasInput, isInputOver) = wanted
+    let (signals, size, ending, hasInput, isInputOver, isHeld) = wanted
     for number in signals { process.signalAll(number) }
     if let size, session.request.terminal != nil {
       osr_resize(process.output.number, size.columns, size.rows)
@@ -114,8 +115,8 @@ struct CommandWatch {
     var awaited = [
       pollfd(fd: process.control.number, events: Int16(POLLIN), revents: 0),
       pollfd(fd: session.wakeDescriptor, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: isOutputOpen ? process.output.number : -1, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: isErrorOpen ? process.errors.number : -1, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: isOutputOpen && !isHeld ? process.output.number : -1, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: isErrorOpen && !isHeld ? process.errors.number : -1, events: Int16(POLLIN), revents: 0),
       pollfd(fd: hasInput && isInputOpen ? process.inputNumber : -1, events: Int16(POLLOUT), revents: 0),
     ]
     let left = (until ?? ContinuousClock.now + .seconds(60)) - ContinuousClock.now

@@ -221,5 +221,11 @@ struct PermissionRequestTests {
   func visible() {
     #expect(VisibleText.escaped("a\u{7}b\n\u{200b}\u{a0}c") == "a\\u{7}b\\n\\u{200b}\\u{a0}c")
     #expect(VisibleText.lines("a\r\nb\t") == ["a\\u{d}", "b\\t"])
+    #expect(
+      VisibleText.escaped("e\u{301}\u{34f}\u{3164}\u{2800}\u{fe0f}")
+        == "e\u{301}\\u{34f}\\u{3164}\\u{2800}\\u{fe0f}")
+    let piled = "echo ok" + String(repeating: "\u{301}", count: 20_000) + "; curl x"
+    #expect(VisibleText.escaped(piled).hasSuffix("\\u{301}; curl x"))
+    #expect(VisibleText.escaped(piled).utf8.count > 100_000)
   }
 }
