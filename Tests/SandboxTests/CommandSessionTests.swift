@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 @testable import Sandbox
@@ -46,6 +47,29 @@ struct CommandSessionTests {
     // Another whole command later, nothing has moved.
     _ = try await ground.run(["sleep", "0.1"])
     #expect(try Data(contentsOf: tick) == first)
+  }
+
+  @Test("leaves output that is held where it is, while its time goes on, and has all of it once it is let go")
+  func heldOutput() async throws {
+    let ground = try Ground()
+    let endless = try ground.start(["yes"]) { $0.timeLimit = .milliseconds(500) }
+    endless.holdOutput(true)
+    let ended = try await endless.result()
+    #expect(ended.cause == .timeLimit)
+    #expect(ended.standardOutput.dropped == 0)
+
+    let count = Mutex(0)
+    let words = ExecutionRequest(["seq", "1", "200000"])
+    let whole = try CommandSession(words, with: ground.launcher()) { _, piece in
+      count.withLock { $0 += piece.count }
+    }
+    whole.holdOutput(true)
+    // It stands still: a pipe does not hold all that it says.
+    await whole.wait(atMost: .milliseconds(500))
+    #expect(!whole.isOver)
+    whole.holdOutput(false)
+    #expect(try await whole.result().status == 0)
+    #expect(count.withLock { $0 } == 1_288_895)
   }
 
   @Test("lets a command that is asked to end do so in its own way")

@@ -1,4 +1,7 @@
+import CIsolation
 import Foundation
+import Glibc
+import Synchronization
 import Testing
 
 @testable import Sandbox
@@ -79,6 +82,53 @@ struct IsolationTests {
     #expect(result.status != 0)
     #expect(FileManager.default.fileExists(atPath: ground.folder.appending(path: "project/new").path))
     #expect(!FileManager.default.fileExists(atPath: ground.folder.appending(path: "manual/new").path))
+  }
+
+  @Test("has the workspace that was looked at, or none, though a link takes its name while it is started")
+  func exchangedWorkspace() async throws {
+    let ground = try Ground()
+    for name in ["outer", "outer/inner", "secret"] {
+      let folder = ground.folder.appending(path: name)
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+      try Data(name.utf8).write(to: folder.appending(path: "file"))
+    }
+    let outer = ground.folder.appending(path: "outer").path
+    try #require(symlink(ground.folder.appending(path: "secret").path, outer + "/link") == 0)
+    ground.profile.grants = [try WorkspaceGrant(folder: outer + "/inner", isWritable: false)]
+    let isOver = Atomic(false)
+    let ended = DispatchSemaphore(value: 0)
+    Thread {
+      while !isOver.load(ordering: .relaxed) {
+        _ = osr_rename(AT_FDCWD, outer + "/inner", AT_FDCWD, outer + "/link", Int32(OSR_EXCHANGE.rawValue))
+      }
+      ended.signal()
+    }.start()
+    var seen: Set<String> = []
+    for _ in 0..<60 {
+      seen.insert(
+        (try? await ground.run(["cat", "/workspace/inner/file"]))?.standardOutput.text ?? "refused")
+    }
+    isOver.store(true, ordering: .relaxed)
+    await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+      Thread {
+        ended.wait()
+        done.resume()
+      }.start()
+    }
+    #expect(seen.isSubset(of: ["outer/inner", "refused"]), "\(seen)")
+  }
+
+  @Test("has no descriptor but its own three, whatever it was granted")
+  func descriptors() async throws {
+    let ground = try Ground()
+    for name in ["one", "two"] {
+      let folder = ground.folder.appending(path: name)
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+      ground.profile.grants.append(try WorkspaceGrant(folder: folder.path, isWritable: true))
+    }
+    // The shell reads the folder through a fourth one.
+    let result = try await ground.shell("echo /proc/$$/fd/*")
+    #expect(result.standardOutput.text.split(separator: " ").count <= 4, "\(result.standardOutput.text)")
   }
 
   @Test("that does not exist, or whose folder does not, is said not to have run")

@@ -1,3 +1,4 @@
+import Glibc
 import SecretMemory
 
 /// Hides known secrets in a stream, also where one is split over pieces. What could be the beginning of one is held back until it
@@ -84,8 +85,7 @@ struct OutputScrubber: Sendable {
 
   private static func begins(_ pattern: Pattern, _ text: [UInt8], at place: Int, _ length: Int) -> Bool {
     pattern.bytes.withUnsafeBytes { bytes in
-      for offset in 0..<length where bytes[offset] != text[place + offset] { return false }
-      return true
+      text.withUnsafeBytes { memcmp(bytes.baseAddress!, $0.baseAddress! + place, length) == 0 }
     }
   }
 }

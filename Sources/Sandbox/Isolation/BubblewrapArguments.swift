@@ -5,8 +5,13 @@ struct BubblewrapArguments {
   /// Which descriptor is which in the process that becomes bubblewrap.
   enum Inherited: Int32 {
     case arguments = 3
-    case plan, control, permittedCalls, refusedCalls, token
+    case plan, control, permittedCalls, refusedCalls
+    /// The folders that were granted, in their order, and after them the token.
+    case grants
   }
+
+  /// Which descriptor is the token, where so many folders are granted.
+  static func token(after grants: Int) -> Int32 { Inherited.grants.rawValue + Int32(grants) }
 
   /// Where the first process's program is inside.
   private let initialProgram: String
@@ -41,7 +46,7 @@ struct BubblewrapArguments {
       tree(profile)
       if let bridge = profile.bridge {
         words += BridgePlaces(profile.places).words(
-          socket: bridge.socket, tokenDescriptor: Inherited.token.rawValue, program: program)
+          socket: bridge.socket, tokenDescriptor: Self.token(after: profile.grants.count), program: program)
       }
       words += [
         "--ro-bind", initialProgram, self.initialProgram, "--remount-ro", "/dev", "--remount-ro", "/",
@@ -77,8 +82,10 @@ struct BubblewrapArguments {
     if let code = profile.places.code {
       words += [code.isWritable ? "--bind" : "--ro-bind", code.folder.path, AgentPlaces.pluginCode]
     }
-    for grant in profile.grants {
-      words += [grant.isWritable ? "--bind" : "--ro-bind", grant.folder, grant.place]
+    for (index, grant) in profile.grants.enumerated() {
+      // By the open folder that was looked at: what has its name by then may be a link to another one.
+      let number = Inherited.grants.rawValue + Int32(index)
+      words += [grant.isWritable ? "--bind-fd" : "--ro-bind-fd", "\(number)", grant.place]
     }
   }
 }

@@ -37,20 +37,12 @@ public struct SandboxLauncher: Sendable {
       throw .programMissing(MachineSurvey.firstProcess)
     }
     try profile.places.prepare()
-    for grant in profile.grants {
-      // What was granted is the folder that was there, not what somebody put in its place.
-      let place = osr_open_folder(grant.folder)
-      guard place >= 0 else {
-        throw .grantRefused(
-          path: grant.folder, reason: "it is not there any more, or is reached by a link now")
-      }
-      close(place)
-    }
+    let granted = try GrantedFolders(profile.leftOut.contains(.files) ? [] : profile.grants)
     let arguments = BubblewrapArguments(
       profile, initialProgram: program, program: HostProgram(in: programs ?? MachineSurvey.ownFolder()))
     let plan = plan(for: request, survey, layers)
     do {
-      return try launch(bubblewrap, arguments, plan, request, pass, layers)
+      return try launch(bubblewrap, arguments, plan, granted, request, pass, layers)
     } catch {
       throw .notStarted("\(error)")
     }
@@ -110,8 +102,9 @@ public struct SandboxLauncher: Sendable {
   }
 
   private func launch(
-    _ bubblewrap: String, _ arguments: BubblewrapArguments, _ plan: LaunchPlan, _ request: ExecutionRequest,
-    _ pass: BridgePass?, _ layers: [LayerReport]
+    _ bubblewrap: String, _ arguments: BubblewrapArguments, _ plan: LaunchPlan,
+    _ granted: borrowing GrantedFolders, _ request: ExecutionRequest, _ pass: BridgePass?,
+    _ layers: [LayerReport]
   ) throws(SystemError) -> SandboxProcess {
     let filters = try SystemCallFilters.programs(profile.network.sockets)
     let argumentFile = try Descriptor.memory("arguments", arguments.bytes)
@@ -129,7 +122,7 @@ public struct SandboxLauncher: Sendable {
       bubblewrap, arguments.command,
       streams.theirs + [
         argumentFile.number, planFile.number, control.theirs.number, permitted.number, refused.number,
-      ] + (pass == nil ? [] : [token.number]), cgroup: group?.entry.number ?? -1)
+      ] + granted.numbers + (pass == nil ? [] : [token.number]), cgroup: group?.entry.number ?? -1)
     return SandboxProcess(
       process, control: control.ours, streams: streams, group: group, layers: layers)
   }
@@ -165,4 +158,23 @@ public struct SandboxLauncher: Sendable {
 struct StartedProcess: ~Copyable {
   let number: pid_t
   let pidfd: Descriptor
+}
+
+/// The folders that were granted, each open: they stay those that were looked at, whatever has their names by the time they are mounted.
+struct GrantedFolders: ~Copyable {
+  private(set) var numbers: [Int32] = []
+
+  /// - Throws: ``SandboxError/grantRefused(path:reason:)`` where something else is in the place of one.
+  init(_ grants: [WorkspaceGrant]) throws(SandboxError) {
+    for grant in grants {
+      let number = osr_open_folder(grant.folder)
+      guard number >= 0 else {
+        throw .grantRefused(
+          path: grant.folder, reason: "it is not there any more, or is reached by a link now")
+      }
+      numbers.append(number)
+    }
+  }
+
+  deinit { for number in numbers { close(number) } }
 }

@@ -35,6 +35,7 @@ extension ResourceLimits {
     case processes = 6
     case openFiles = 7
     case lockedMemory = 8
+    case waitingSignals = 11
     case messageQueues = 12
     case priority = 13
     case realtime = 14
@@ -46,7 +47,7 @@ extension ResourceLimits {
       (.processorTime, max(1, processorSeconds ?? deadlineSeconds + 5)), (.fileSize, fileSize),
       (.data, memory),
       (.coreDump, 0), (.processes, processes), (.openFiles, openFiles), (.lockedMemory, 8 << 20),
-      (.messageQueues, 800 << 10), (.priority, 0), (.realtime, 0),
+      (.waitingSignals, 1024), (.messageQueues, 800 << 10), (.priority, 0), (.realtime, 0),
     ]
   }
 }

@@ -63,12 +63,24 @@ public struct WorkspaceGrant: Hashable, Sendable {
   private static func obstacle(to path: String) -> String? {
     if system.contains(where: { SandboxPath.isInside(path, of: $0) }) { return "it belongs to the system" }
     if tooMuch.contains(path) { return "it is more than a workspace" }
+    if let home = ownHome(), SandboxPath.isInside(home, of: path) {
+      return "it is a whole home; grant a folder in it"
+    }
     let components = path.split(separator: "/").map(String.init)
     if components.count == 2, components[0] == "home" { return "it is a whole home; grant a folder in it" }
     if let keys = components.first(where: { withKeys.contains($0) }) {
       return "'\(keys)' is where keys and settings are kept"
     }
     return nil
+  }
+
+  /// The home of the user that this runs as, wherever it is.
+  private static func ownHome() -> String? {
+    guard let folder = getpwuid(geteuid())?.pointee.pw_dir, let resolved = realpath(folder, nil) else {
+      return nil
+    }
+    defer { free(resolved) }
+    return String(cString: resolved)
   }
 
   static func isName(_ name: String) -> Bool {

@@ -169,6 +169,23 @@ struct FileToolTests {
     #expect(try await ground.failure("sandbox_write_file", ["path": "f"]).kind == .invalidArguments)
   }
 
+  @Test(
+    "make nothing that is too long, nor look for long in a text that nearly has what is looked for everywhere"
+  )
+  func largeEdits() async throws {
+    let ground = try ToolGround()
+    let text = String(repeating: "a", count: ToolFiles.mostRead)
+    try ground.put(text, at: "f")
+    let failure = try await ground.failure(
+      "sandbox_edit_file", ["path": "f", "old_string": "a", "new_string": .string(text), "replace_all": true])
+    #expect(failure.field == "new_string")
+    let missing = try await ground.failure(
+      "sandbox_edit_file",
+      ["path": "f", "old_string": .string(text.prefix(text.count / 2) + "b"), "new_string": ""])
+    #expect(missing.field == "old_string")
+    #expect(ground.text("f") == text)
+  }
+
   @Test("show no known secret, neither whole nor a part of one at a cut")
   func secrets() async throws {
     let ground = try ToolGround(secrets: ["API": "correct-horse-battery"])

@@ -14,16 +14,7 @@ struct TextEdit: Sendable {
     // Bytes are compared: two spellings of one character are two texts.
     let bytes = Array(text.utf8)
     let wanted = Array(old.utf8)
-    var places: [Int] = []
-    var start = 0
-    while start + wanted.count <= bytes.count {
-      if bytes[start] == wanted[0], bytes[start..<start + wanted.count].elementsEqual(wanted) {
-        places.append(start)
-        start += wanted.count
-      } else {
-        start += 1
-      }
-    }
+    let places = bytes.ranges(of: wanted).map(\.lowerBound)
     guard !places.isEmpty else {
       throw .invalid(
         "The text to replace is not in the file.", field: field,
@@ -34,7 +25,15 @@ struct TextEdit: Sendable {
         "The text to replace is \(places.count) times in the file.", field: field,
         expected: "a text that is once in the file")
     }
+    // Before any of it is made: a short text that is everywhere and a long one in its place are more than any memory.
+    let (grown, isTooMuch) = places.count.multipliedReportingOverflow(by: new.utf8.count - wanted.count)
+    guard !isTooMuch, bytes.count + grown <= ToolFiles.mostWritten else {
+      throw .invalid(
+        "The file would be longer than \(ToolFiles.mostWritten >> 20) MiB.", field: "new_string",
+        expected: "at most \(ToolFiles.mostWritten) bytes in all")
+    }
     var changed: [UInt8] = []
+    changed.reserveCapacity(bytes.count + grown)
     var from = 0
     for place in places {
       changed += bytes[from..<place]
