@@ -64,7 +64,8 @@ enum HostRouter {
         peers: peers, keys: services.keys, access: services.access, logger: services.logger))
     routes.add(
       ControlPermissionRoutes(
-        desk: services.permissions, agents: services.agents, modes: services.permissionModes))
+        desk: services.permissions, agents: services.agents, modes: services.permissionModes,
+        audit: services.audit))
     routes.add(MemoryRoutes(access: services.access, memory: services.memory, policy: policy))
     routes.add(ControlMemoryRoutes(agents: services.agents, memory: services.memory))
     routes.add(ControlToolRoutes(tools: services.tools))

@@ -131,7 +131,7 @@ public final class HostServices: Sendable {
     permissions = PermissionDesk(
       judgingIn: folders.data.appending(path: "sandbox"),
       modes: { try await modes.permissionMode(of: $0) },
-      record: { [audit] in AuditEvent.permissions($0).map(audit.note) })
+      record: { [audit] in if let event = AuditEvent.permissions($0) { try await audit.append(event) } })
     var runtimeSettings = ManagedRuntime.Settings()
     runtimeSettings.idleLimit = settings.modelIdleStop
     runtime = ManagedRuntime(

@@ -11,11 +11,13 @@ extension AgentSandboxes {
     of agent: UUID, origin: ToolOrigin = .agent, asksOwner: Bool = true
   ) async throws -> SandboxTools {
     let sandbox = try await sandbox(of: agent, origin: origin)
-    var context = ToolContext(agent: agent, launcher: sandbox.launcher, sessions: sessions)
+    let gate: any ToolGate =
+      isServed && asksOwner ? DeskGate(desk, for: agent, in: sandbox.profile) : OpenGate()
+    var context = ToolContext(
+      agent: agent, launcher: sandbox.launcher, sessions: sessions, gate: gate,
+      audit: AgentToolAudit(log: audit))
     context.secrets = AgentToolSecrets(agent: agent, store: secretStore)
     context.plugins = plugins.tools(of: agent, mayCreate: sandbox.settings.mayCreatePlugins)
-    if isServed, asksOwner { context.gate = DeskGate(desk, for: agent, in: sandbox.profile) }
-    context.audit = AgentToolAudit(log: audit)
     if let most = sandbox.settings.commandsPerTurn { context.commandsPerTurn = most }
     context.allowsBackground = sandbox.settings.allowsBackground
     return SandboxTools(context, try toolState(of: agent))

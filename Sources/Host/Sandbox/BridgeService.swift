@@ -5,8 +5,8 @@ import Synchronization
 /// What is counted by the minute, for each agent by itself.
 enum BridgeService: Hashable, Sendable {
   case inference, dispatch, events, log, memory, plugin, tools
-  /// Secrets and settings, of which there is no end.
-  case uncounted
+  /// Secrets and settings.
+  case keeping
 
   /// The service of a path without its prefix.
   init(path: some StringProtocol) {
@@ -20,18 +20,17 @@ enum BridgeService: Hashable, Sendable {
       case ("log", _): .log
       case ("plugin", _): .plugin
       case ("tools", _): .tools
-      default: .uncounted
+      default: .keeping
       }
   }
 
-  /// How many calls a minute are served; nil for all.
-  var perMinute: Int? {
+  /// How many calls a minute are served.
+  var perMinute: Int {
     switch self {
     case .inference: 60
     case .dispatch, .plugin: 10
     case .events, .memory: 120
-    case .log, .tools: 600
-    case .uncounted: nil
+    case .log, .tools, .keeping: 600
     }
   }
 }
@@ -53,7 +52,7 @@ final class BridgeRates: Sendable {
   /// Counts a call.
   /// - Throws: ``BridgeFailure`` where there were too many.
   func count(_ service: BridgeService, of agent: UUID) throws(BridgeFailure) {
-    guard let most = service.perMinute else { return }
+    let most = service.perMinute
     let now = clock()
     let wait: Duration? = calls.withLock { calls in
       let key = Key(agent: agent, service: service)

@@ -11,8 +11,19 @@ extension AuditEvent {
     case .granted: outcome = .granted
     case .denied: outcome = .denied
     }
+    let names = event.permissions.map(\.rawValue).joined(separator: " ")
     return .permission(
-      .owner, agent: event.agent, name: event.permissions.map(\.rawValue).joined(separator: " "),
+      .owner, agent: event.agent, name: event.scope.map { "\(names) (\($0))" } ?? names,
       outcome: outcome, code: CodeDigest(hex: event.digest))
+  }
+
+  /// What it says of the mode that an agent is given.
+  static func mode(_ mode: PermissionMode, of agent: UUID) -> AuditEvent {
+    .permission(.owner, agent: agent, name: "mode \(mode.rawValue)", outcome: .granted)
+  }
+
+  /// What it says where all is taken back that an agent was allowed for a while.
+  static func revoked(from agent: UUID) -> AuditEvent {
+    .permission(.owner, agent: agent, name: "all", outcome: .denied)
   }
 }

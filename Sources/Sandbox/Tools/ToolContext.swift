@@ -13,8 +13,9 @@ public struct ToolContext: Sendable {
   public let launcher: SandboxLauncher
   public let sessions: CommandSessions
   public var secrets: any ToolSecrets = NoSecrets()
-  public var gate: any ToolGate = OpenGate()
-  public var audit: any ToolAudit = NoAudit()
+  /// Who is asked before anything is started or changed.
+  public let gate: any ToolGate
+  public let audit: any ToolAudit
   /// The agent's plugins, whose tools are its own, too.
   public var plugins: any PluginTools = NoPlugins()
   /// How many commands the agent may start in one turn.
@@ -22,10 +23,15 @@ public struct ToolContext: Sendable {
   /// Whether it may leave processes in the background.
   public var allowsBackground = true
 
-  public init(agent: UUID, launcher: SandboxLauncher, sessions: CommandSessions) {
+  public init(
+    agent: UUID, launcher: SandboxLauncher, sessions: CommandSessions, gate: any ToolGate,
+    audit: any ToolAudit
+  ) {
     self.agent = agent
     self.launcher = launcher
     self.sessions = sessions
+    self.gate = gate
+    self.audit = audit
   }
 
   var profile: SandboxProfile { launcher.profile }

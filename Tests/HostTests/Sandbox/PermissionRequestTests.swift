@@ -91,6 +91,14 @@ struct PermissionRequestTests {
       #expect(bad.status == 2)
       #expect(try await scene.program("sandbox", "approve", third, "--once", "--session").status == 2)
       #expect(try await scene.program("sandbox", "deny", "nothing").status == 4)
+      // Every word of the owner's is recorded, before it counts.
+      await scene.host.services.audit.settle()
+      let kept = try await scene.host.services.audit.store.list(agent: scene.agent).map(\.event)
+        .filter { $0.kind == .permission }
+      #expect(
+        kept.map { "\($0.reason) \($0.outcome)" } == [
+          "destructive_command (session) granted", "network denied", "network (3600 s) granted", "all denied",
+        ])
     }
   }
 
@@ -109,6 +117,8 @@ struct PermissionRequestTests {
       #expect(try await scene.program("sandbox", "mode", "Ada", "kind").status == 2)
       #expect(try await scene.program("sandbox", "mode", "Nobody", "safe").status == 4)
       #expect(try await scene.host.services.permissionModes.mode(of: scene.agent) == "dangerous")
+      let kept = try await scene.host.services.audit.store.list(agent: scene.agent).map(\.event.reason)
+      #expect(kept == ["mode trusted", "mode dangerous"])
     }
   }
 

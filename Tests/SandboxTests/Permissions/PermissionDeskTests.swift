@@ -63,6 +63,28 @@ private final class Office {
 
 @Suite("The desk of permissions")
 struct PermissionDeskTests {
+  @Test("gives nothing that cannot be recorded, and goes on waiting")
+  func unrecorded() async throws {
+    struct Full: Error {}
+    let ground = try Ground()
+    let isFull = Mutex(true)
+    let desk = PermissionDesk(
+      judgingIn: ground.folder.appending(path: "sandbox"), modes: { _ in .safe },
+      record: { event in if event.kind == .granted, isFull.withLock({ $0 }) { throw Full() } })
+    let draft = CommandDraft(.words(["rm", "x"]))
+    await #expect(throws: PermissionRequired.self) {
+      try await desk.authorise(draft, for: ground.agent, in: ground.profile)
+    }
+    let id = try #require(await desk.list().requests.first?.id)
+    await #expect(throws: Full.self) { try await desk.approve(id, .session) }
+    await #expect(throws: PermissionRequired.self) {
+      try await desk.authorise(draft, for: ground.agent, in: ground.profile)
+    }
+    isFull.withLock { $0 = false }
+    try await desk.approve(id, .session)
+    try await desk.authorise(draft, for: ground.agent, in: ground.profile)
+  }
+
   @Test("asks the owner, and says to the agent what for, why and how, also as JSON")
   func asking() async throws {
     let office = try Office()

@@ -22,10 +22,9 @@ final class PluginGround {
       PluginShelf(of: ground.profile.places), secrets: secrets, pluginSecrets: pluginSecrets,
       mayCreate: mayCreate)
     var context = ToolContext(
-      agent: ground.agent, launcher: try ground.launcher(), sessions: CommandSessions())
+      agent: ground.agent, launcher: try ground.launcher(), sessions: CommandSessions(), gate: gate(ground),
+      audit: told)
     context.secrets = HeldSecrets(secrets)
-    context.gate = gate(ground)
-    context.audit = told
     context.commandsPerTurn = 100
     context.plugins = plugins
     tools = SandboxTools(context)

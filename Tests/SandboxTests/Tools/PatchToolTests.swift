@@ -111,6 +111,33 @@ struct PatchToolTests {
     #expect(ground.text("z") == "z")
   }
 
+  @Test("that was left half done in a workspace is known until that is granted again")
+  func outOfReach() async throws {
+    let ground = try prepared()
+    let folder = ground.ground.folder.appending(path: "project")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+    try Data("old".utf8).write(to: folder.appending(path: "f"))
+    var granted = ground.ground.profile
+    granted.grants = [try WorkspaceGrant(folder: folder.path, isWritable: true)]
+    var plan = PatchPlan(files: ToolFiles(profile: granted))
+    let changes: ToolValue = [
+      "changes": [["action": "update", "path": "/workspace/project/f", "content": "new"]]
+    ]
+    for change in try ApplyPatchTool().definition.schema.accept(changes).objects("changes") {
+      try plan.add(change)
+    }
+    let desk = PatchDesk(profile: granted) { if $0 == .renamed(0) { throw PatchDesk.Stopped() } }
+    let planned = plan.changes
+    await #expect(throws: PatchDesk.Stopped.self) { try await desk.apply(planned) }
+    let failure = try await ground.failure("sandbox_apply_patch", ["changes": Self.changes])
+    #expect(failure.kind == .unavailable)
+    #expect(try contents(ground) == Self.before)
+    try await PatchDesk(profile: granted).recover()
+    #expect(try String(contentsOf: folder.appending(path: "f"), encoding: .utf8) == "old")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["f"])
+    _ = try await ground.result("sandbox_apply_patch", ["changes": Self.changes])
+  }
+
   @Test("waits for no other one")
   func turns() async throws {
     let ground = try prepared()

@@ -21,10 +21,9 @@ final class ToolGround {
     try change(&ground.profile)
     told = ToldEvents()
     var context = ToolContext(
-      agent: ground.agent, launcher: try ground.launcher(), sessions: CommandSessions())
+      agent: ground.agent, launcher: try ground.launcher(), sessions: CommandSessions(), gate: gate(ground),
+      audit: audit ?? told)
     context.secrets = HeldSecrets(secrets)
-    context.gate = gate(ground)
-    context.audit = audit ?? told
     context.commandsPerTurn = 100
     self.context = context
     tools = SandboxTools(context)

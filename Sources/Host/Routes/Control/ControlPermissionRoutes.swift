@@ -9,6 +9,7 @@ struct ControlPermissionRoutes: RouteGroup {
   let desk: PermissionDesk
   let agents: AgentStore
   let modes: PermissionModeStore
+  let audit: AuditLog
 
   func register(on routes: inout Routes) {
     routes.on(.get, "/control/sandbox/requests", .administration, use: list)
@@ -143,6 +144,7 @@ struct ControlPermissionRoutes: RouteGroup {
         let mode = PermissionMode(rawValue: order.mode)
       else { throw ControlFailure.invalid("A mode is safe, trusted or dangerous.") }
       let agent = try await agent(context)
+      try await audit.append(.mode(mode, of: agent.id))
       try await modes.set(mode.rawValue, of: agent.id)
       return try .json(try await standing(of: agent))
     }
@@ -153,6 +155,7 @@ struct ControlPermissionRoutes: RouteGroup {
     try await ControlFailure.answering {
       let agent = try await agent(context)
       await desk.forget(agent.id)
+      try await audit.append(.revoked(from: agent.id))
       return try .json(try await standing(of: agent))
     }
   }

@@ -33,7 +33,7 @@ public actor PermissionDesk {
   private let parser: ShellParser
   private let time: PermissionTime
   private let modes: @Sendable (UUID) async throws -> PermissionMode
-  private let record: @Sendable (PermissionEvent) async -> Void
+  private let record: @Sendable (PermissionEvent) async throws -> Void
   private let makeID: @Sendable () -> String
 
   /// In the order in which they were asked.
@@ -52,12 +52,12 @@ public actor PermissionDesk {
   ///   - folder: the folder on this machine with the sandboxes of a host; texts are read in one of their own there.
   ///   - programs: the folder with the programs of osaurus-host; by default where this one is.
   ///   - modes: tells the mode of an agent.
-  ///   - record: is told of everything that is asked for and said.
+  ///   - record: is told of everything that is asked for and said. What it throws keeps a permission from being given.
   public init(
     judgingIn folder: URL, programs: String? = nil, time: PermissionTime = PermissionTime(),
     makeID: @escaping @Sendable () -> String = { UUID().uuidString.prefix(8).lowercased() },
     modes: @escaping @Sendable (UUID) async throws -> PermissionMode,
-    record: @escaping @Sendable (PermissionEvent) async -> Void = { _ in }
+    record: @escaping @Sendable (PermissionEvent) async throws -> Void = { _ in }
   ) {
     parser = ShellParser(folder: folder, programs: programs)
     self.time = time
@@ -100,12 +100,12 @@ public actor PermissionDesk {
     let mode = try await modes(agent)
     let expired = expire()
     let decision = decide(needs, text, digest, agent, mode)
-    for event in expired { await record(event) }
+    for event in expired { try? await record(event) }
     switch decision {
     case .given: return
     case .refused(let error): throw error
     case .asked(let request, let isNew):
-      if isNew { await record(event(.asked, request)) }
+      if isNew { try? await record(event(.asked, request)) }
       throw PermissionRequired(request.needs, request: request)
     }
   }
@@ -152,7 +152,7 @@ public actor PermissionDesk {
   public func answer(to id: String, within limit: Duration) async -> PermissionAnswer? {
     let deadline = time.now() + limit
     while true {
-      for event in expire() { await record(event) }
+      for event in expire() { try? await record(event) }
       if let answer = answers.last(where: { $0.id == id })?.answer { return answer }
       guard waiting.contains(where: { $0.request.id == id }), !isClosed, !Task.isCancelled else { return nil }
       let left = deadline - time.now()
@@ -171,7 +171,7 @@ public actor PermissionDesk {
 
   /// What waits, the oldest first. What is in the list counts as shown.
   public func list() async -> (revision: UInt64, requests: [PermissionRequest]) {
-    for event in expire() { await record(event) }
+    for event in expire() { try? await record(event) }
     for index in waiting.indices { waiting[index].isShown = true }
     return (revision, waiting.map(\.request))
   }
@@ -199,13 +199,15 @@ public actor PermissionDesk {
     }.sorted { ($0.agent.uuidString, $0.permission.rawValue) < ($1.agent.uuidString, $1.permission.rawValue) }
   }
 
-  /// Allows what a request needs.
-  /// - Throws: ``PermissionDeafness``.
+  /// Allows what a request needs, once that is recorded.
+  /// - Throws: ``PermissionDeafness``, or why it cannot be recorded; it waits on, then.
   @discardableResult
   public func approve(_ id: String, _ scope: PermissionScope) async throws -> PermissionRequest {
     if case .time(let time) = scope, time <= .zero || time > PermissionScope.longest {
       throw PermissionDeafness.badTime
     }
+    try await record(event(.granted, waiting[place(of: id)].request, scope: scope))
+    // Meanwhile somebody else may have had the word.
     let request = try take(id)
     let key = Key(agent: request.agent, digest: request.digest)
     denials[key] = nil
@@ -219,7 +221,6 @@ public actor PermissionDesk {
       for permission in request.permissions { hold(permission, scope, request.agent) }
     }
     settle(request.id, .granted)
-    await record(event(.granted, request, scope: scope))
     return request
   }
 
@@ -233,7 +234,7 @@ public actor PermissionDesk {
     }
     denials[Key(agent: request.agent, digest: request.digest)] = time.now() + Self.patience
     settle(request.id, .denied)
-    await record(event(.denied, request))
+    try? await record(event(.denied, request))
     return request
   }
 
@@ -278,6 +279,11 @@ public actor PermissionDesk {
   // MARK: Parts of it
 
   private func take(_ id: String) throws -> PermissionRequest {
+    waiting.remove(at: try place(of: id)).request
+  }
+
+  /// Where a request waits that the owner has seen.
+  private func place(of id: String) throws -> Int {
     // Whatever has expired is told by whoever looks next.
     let id = id.lowercased()
     let now = time.now()
@@ -285,7 +291,7 @@ public actor PermissionDesk {
       throw PermissionDeafness.gone
     }
     guard waiting[index].isShown else { throw PermissionDeafness.unseen }
-    return waiting.remove(at: index).request
+    return index
   }
 
   private func hold(_ permission: Permission, _ scope: PermissionScope, _ agent: UUID) {

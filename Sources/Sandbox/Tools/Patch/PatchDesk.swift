@@ -40,6 +40,8 @@ actor PatchDesk {
 
   private func recover(in turn: borrowing Descriptor) throws {
     guard let found = journal.read() else { return }
+    // What is known of it is not given up because a workspace is out of reach for now.
+    for step in found.steps { try requireReach(of: step) }
     var failed: [String] = []
     switch found.stage {
     case .done: for step in found.steps { try? cleanUp(step) }
@@ -93,6 +95,17 @@ actor PatchDesk {
       try reached(.cleaned(index))
     }
     journal.remove()
+  }
+
+  private func requireReach(of step: PatchStep) throws(ToolFailure) {
+    do {
+      _ = try files.place(of: files.path(step.path))
+    } catch {
+      throw ToolFailure(
+        .unavailable,
+        "An earlier patch was left half done, and `\(step.path)` cannot be reached to take it back: its workspace is not granted now.",
+        expected: "the workspace granted again by the owner")
+    }
   }
 
   private static func halfDone(_ paths: [String]) -> ToolFailure {
