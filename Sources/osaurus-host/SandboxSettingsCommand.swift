@@ -29,6 +29,7 @@ extension SandboxCommand {
     @Option(help: "Commands that it may start in one turn.", transform: Limit<Int>.init)
     var commands: Limit<Int>?
     @Option(help: "Whether it may leave processes in the background: on or off.") var background: Switch?
+    @Option(help: "Whether it may make plugins for itself: on or off.") var plugins: Switch?
     @Option(
       help: ArgumentHelp(
         "Do without a layer that this machine does not have: landlock or systemCalls; or none of them, with 'none'. May be repeated.",
@@ -38,12 +39,13 @@ extension SandboxCommand {
 
     private var order: ControlOrder {
       var order = ControlOrder()
-      order.memory = memory?.number.map { $0.multipliedReportingOverflow(by: 1 << 20).partialValue }
-      order.home = home?.number.map { $0.multipliedReportingOverflow(by: 1 << 20).partialValue }
+      order.memory = memory?.number.map(Self.bytes(ofMebibytes:))
+      order.home = home?.number.map(Self.bytes(ofMebibytes:))
       order.processes = processes?.number
       order.processors = processors?.number
       order.commandsPerTurn = commands?.number
       order.allowsBackground = background.map { $0 == .on }
+      order.mayCreatePlugins = plugins.map { $0 == .on }
       if !without.isEmpty { order.waived = without == ["none"] ? [] : without }
       let standard: [(String, Bool)] = [
         ("memory", memory?.isStandard == true), ("home", home?.isStandard == true),
@@ -53,6 +55,11 @@ extension SandboxCommand {
       let reset = standard.filter(\.1).map(\.0)
       if !reset.isEmpty { order.reset = reset }
       return order
+    }
+
+    /// More than there is stays so, and is refused.
+    private static func bytes(ofMebibytes count: Int64) -> Int64 {
+      min(max(count, 0), Int64.max >> 20) << 20
     }
 
     func run() async throws {
@@ -191,12 +198,14 @@ private struct ControlOrder: Encodable {
   var home: Int64?
   var commandsPerTurn: Int?
   var allowsBackground: Bool?
+  var mayCreatePlugins: Bool?
   var waived: [String]?
   var reset: [String]?
 
   var isEmpty: Bool {
     network == nil && memory == nil && processes == nil && processors == nil && home == nil
-      && commandsPerTurn == nil && allowsBackground == nil && waived == nil && reset == nil
+      && commandsPerTurn == nil && allowsBackground == nil && mayCreatePlugins == nil && waived == nil
+      && reset == nil
   }
 }
 
@@ -234,6 +243,7 @@ struct SandboxSettingsRow: Decodable {
     facts.add("home", limit(settings.home.map { $0 >> 20 }, (standard.home ?? 0) >> 20, " MiB"))
     facts.add("commands in a turn", limit(settings.commandsPerTurn.map(Int64.init), 10))
     facts.add("background", settings.allowsBackground ? "on" : "off")
+    facts.add("plugins of its own", settings.mayCreatePlugins ? "on" : "off")
     facts.add("does without", settings.waived.joined(separator: ", "))
     return facts
   }

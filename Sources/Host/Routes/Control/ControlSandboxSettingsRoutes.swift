@@ -159,12 +159,14 @@ struct ControlSandboxOrder: Codable, Sendable {
       settings.network = access.policy?.description ?? network
     }
     settings.memory =
-      try bounded(memory, 16 << 20...1 << 50, "Memory is at least 16 MiB.") ?? settings.memory
+      try bounded(memory, 16 << 20...1 << 50, "Memory is 16 MiB at least, and 1 PiB at most.")
+      ?? settings.memory
     settings.processes =
       try bounded(processes, 2...1 << 20, "Processes are at least 2.") ?? settings.processes
     settings.processors =
       try bounded(processors, 0.01...10_000, "Processors are 0.01 to 10000.") ?? settings.processors
-    settings.home = try bounded(home, 1 << 20...1 << 50, "A home has at least 1 MiB.") ?? settings.home
+    settings.home =
+      try bounded(home, 1 << 20...1 << 50, "A home has 1 MiB at least, and 1 PiB at most.") ?? settings.home
     settings.commandsPerTurn =
       try bounded(commandsPerTurn, 1...1000, "Commands in a turn are 1 to 1000.") ?? settings.commandsPerTurn
     settings.allowsBackground = allowsBackground ?? settings.allowsBackground
