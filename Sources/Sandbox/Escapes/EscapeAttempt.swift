@@ -53,5 +53,5 @@ public struct EscapeAttempt: Hashable, Sendable, CustomStringConvertible {
   public var description: String { "\(form.rawValue) \(name)" }
 
   /// All of them.
-  public static let all = programs + scripts + throughTheProxy
+  public static let all = programs + scripts + pythonScripts + throughTheProxy
 }
