@@ -1,5 +1,6 @@
 import Identity
 import NIOCore
+import NIOEmbedded
 import NIOHTTP1
 import Testing
 
@@ -126,7 +127,7 @@ struct LimitTests {
       if try allowed("192.0.2.8") { counts.quiet += 1 }
     }
     // In ten minutes there are 1000, of which a quiet network has its half, or what it wants of that.
-    #expect(counts.quiet >= 400 && counts.loud + counts.quiet >= 900)
+    #expect(counts.quiet >= 400 && counts.loud + counts.quiet >= 900, "\(counts)")
     for number in 0..<600 { _ = try allowed("10.0.\(number / 250).\(number % 250)") }
   }
 
