@@ -211,6 +211,7 @@ struct RelayScript {
           host.said.contains { $0.contains(.flow) } && host.windows[id] == nil,
           "a pause that nobody understands")
       case .cancel(let id): check(host.requests.contains { $0.id == id }, "nothing to cancel")
+      case .unreadable: fatalError("the relay hands on what a host does not take")
       case .unknown: fatalError("the relay says what nobody understands")
       case .authenticated, .authError, .agentAdded, .agentRemoved, .ping, .error: break
       }
